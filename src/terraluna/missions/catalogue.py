@@ -1,0 +1,77 @@
+"""The nine missions, read from TOML."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from terraluna.errors import CatalogueError, InputError
+from terraluna.missions.model import MissionSpec
+
+MISSION_IDS = (
+    "tianwen-1",
+    "change-5-t1",
+    "longjiang-2",
+    "voyager-1",
+    "mro",
+    "messenger",
+    "dscovr",
+    "hayabusa2",
+    "osiris-rex",
+)
+
+
+def mission_folder() -> Path:
+    """Folder of the packaged mission files."""
+    return Path(str(files("terraluna").joinpath("data/missions")))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a TOML file; InputError or CatalogueError in one line that names the file."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise CatalogueError(f"{path}: is not UTF-8 text: {error.reason}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise CatalogueError(f"{path}: is not valid TOML: {error}") from error
+
+
+def parse_mission(path: Path) -> MissionSpec:
+    """Read a mission file; CatalogueError names the file, the key and what is wrong with it."""
+    try:
+        return MissionSpec.model_validate(read_toml(path))
+    except ValidationError as error:
+        raise CatalogueError(f"{path}: {first_problem(error)}") from error
+
+
+def first_problem(error: ValidationError) -> str:
+    """One line for the first problem that pydantic found: the key as a dotted path, and what is wrong."""
+    first = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"]) or "the file"
+    more = error.error_count() - 1
+    rest = f" (and {more} more problem{'s' if more > 1 else ''})" if more else ""
+    return f"key {key}: {first['msg']}{rest}"
+
+
+@cache
+def load_mission(mission_id: str) -> MissionSpec:
+    """A mission of the catalogue by id, in any case; InputError suggests the nearest names."""
+    key = mission_id.strip().lower()
+    if key not in MISSION_IDS:
+        near = difflib.get_close_matches(key, MISSION_IDS, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"the missions are {', '.join(MISSION_IDS)}"
+        raise InputError(f"unknown mission {mission_id!r}; {hint}")
+    return parse_mission(mission_folder() / f"{key}.toml")
+
+
+def load_all() -> list[MissionSpec]:
+    """All nine, in the catalogue's order."""
+    return [load_mission(m) for m in MISSION_IDS]

