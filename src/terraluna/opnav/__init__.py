@@ -1,0 +1,1 @@
+"""From limb points and lines of sight to positions with covariances."""

@@ -1,0 +1,395 @@
+"""One position from the Earth and the Moon in one frame.
+
+Both directions triangulate, both apparent sizes range, and one attitude error is common to all: a single least squares
+takes each as far as its covariance allows and tells which of them fixed each direction. Far from both bodies and wide
+apart, triangulation wins; close to alignment, the apparent sizes do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from terraluna.ephemeris.constants import C_KM_S
+from terraluna.errors import InputError
+from terraluna.opnav.baseline import Baseline
+from terraluna.opnav.evidence import AttitudePrior, DirectionLaw, PositionPrior, SunEvidence, whitener
+from terraluna.opnav.solver import (
+    GROUPS,
+    UNKNOWNS,
+    Problem,
+    Solution,
+    cost_split,
+    information_split,
+    linearise,
+    solve,
+)
+from terraluna.opnav.starts import Start, circle, circle_starts, direct_start, range_roots, root_start
+from terraluna.opnav.types import (
+    DIRECTIONS,
+    BodyFix,
+    Floats,
+    FreeRotation,
+    LineOfSight,
+    PositionFix,
+    Status,
+)
+from terraluna.opnav.vectors import cross, length, tangent_basis, unit
+
+Measurement = BodyFix | LineOfSight
+
+EXCLUDED_CHI_SQUARE = 16.0
+"""A second solution whose chi-square is this much higher (4 sigma) is excluded."""
+
+SAME_SOLUTION = 9.0
+"""Solutions closer than 3 sigma are one."""
+
+CHI_SQUARE_SIGMAS = 5.0
+_ITERATIONS = 60
+_RIVAL_ITERATIONS = 20
+"""A second root starts on the measured directions and one measured range: a minimum near there is found in ten steps."""
+_ROTATION_SOURCES = ("attitude", "bright_limb", "phase", "direction_law", "position_prior")
+
+
+def fix_two_bodies(
+    earth: Measurement,
+    moon: Measurement,
+    geometry: Baseline,
+    *,
+    attitude: AttitudePrior | None = None,
+    sun: Sequence[SunEvidence] = (),
+    laws: Sequence[DirectionLaw] = (),
+    prior: PositionPrior | None = None,
+) -> PositionFix:
+    """Position of the spacecraft, and of the camera's attitude, from both bodies in one frame.
+
+    Args:
+        earth: limb fix (direction and range) or line of sight (direction alone) of the Earth, camera frame.
+        moon: the same of the Moon.
+        geometry: where both bodies stand.
+        attitude: attitude with its covariance, common to both directions; None where there is none.
+        sun: direction of the bright limb and phase of either body.
+        laws: directions known in camera and in J2000 (Sun sensor, anti-Sun pointing).
+        prior: expected position.
+
+    Returns:
+        The fix. ``refused`` with :attr:`PositionFix.freedom` where nothing settles the rotation about the Earth-Moon
+        line; ``degraded`` with :attr:`PositionFix.alternatives` where a second Moon distance or rotation also fits.
+
+    Raises:
+        InputError: a covariance that is not positive definite, or evidence for another body.
+    """
+    for measurement in (earth, moon):
+        if measurement.status == "refused":
+            return _refused(f"{measurement.body}_refused", *measurement.reasons)
+    problem = build_problem(earth, moon, geometry, attitude=attitude, sun=sun, laws=laws, prior=prior)
+    ranges, sigmas, lines = _ranges(earth, moon)
+    starts: list[Start] = []
+    if attitude is not None:
+        first = direct_start(problem, ranges, sigmas, lines)
+        if first is None:
+            return _refused("lines_of_sight_do_not_meet")
+        starts.append(first)
+    solutions = [_solve(problem, start) for start in starts]
+    body = int(np.argmin(sigmas))
+    if np.isfinite(sigmas[body]):
+        known = float(ranges[body])
+    elif solutions:
+        known = length(problem.anchors[body] - solutions[0].position)
+    else:
+        return _refused("no_range_and_no_attitude")
+    roots = range_roots(problem, body, known)
+    if solutions and len(roots) == 2:
+        # The attitude has chosen a root already: try the other one.
+        found = length(problem.anchors[1 - body] - solutions[0].position)
+        number = int(np.argmax([abs(pair[1 - body] - found) for pair in roots]))
+        starts.append(root_start(problem, number, roots[number], solutions[0].position))
+    elif not solutions:
+        for number, pair in enumerate(roots):
+            starts.extend(circle_starts(problem, number, pair, 4))
+    most = _RIVAL_ITERATIONS if solutions else _ITERATIONS
+    solutions.extend(_solve(problem, start, most) for start in starts[len(solutions) :])
+    if not solutions:
+        return _refused("separation_does_not_fit_range")
+    order = sorted(range(len(starts)), key=lambda k: solutions[k].cost)
+    best = solutions[order[0]]
+    if not best.converged:
+        return _refused("no_convergence")
+    if best.rank_deficient:
+        return _free(problem, best, geometry)
+    others: list[Solution] = []
+    for k in order[1:]:
+        rival = solutions[k]
+        plausible = rival.converged and rival.cost < best.cost + EXCLUDED_CHI_SQUARE
+        if plausible and all(_distinct(rival, kept) for kept in (best, *others)):
+            others.append(rival)
+    notes = [f"{m.body}_{reason}" for m in (earth, moon) if m.status == "degraded" for reason in m.reasons]
+    if others:
+        notes.append("second_solution_possible")
+    evidence = (
+        _rotation_evidence(problem, best, laws),
+        _root_evidence(problem, best, starts, others, len(roots)),
+    )
+    fix = _position_fix(problem, best, geometry, evidence, notes)
+    return replace(fix, alternatives=tuple(_position_fix(problem, s, geometry, evidence, notes) for s in others))
+
+
+def build_problem(
+    earth: Measurement,
+    moon: Measurement,
+    geometry: Baseline,
+    *,
+    attitude: AttitudePrior | None = None,
+    sun: Sequence[SunEvidence] = (),
+    laws: Sequence[DirectionLaw] = (),
+    prior: PositionPrior | None = None,
+) -> Problem:
+    """Measurements of one frame as plain arrays; arguments as for :func:`fix_two_bodies`."""
+    basis = np.zeros((2, 3, 3))
+    inverse_range = np.zeros(2)
+    whiten = np.zeros((2, 3, 3))
+    partial = np.zeros((2, 3))
+    beta = np.zeros((2, 3))
+    height = np.array([0.0, 1.0])
+    for k, m in enumerate((earth, moon)):
+        direction = m.direction
+        e1, e2 = tangent_basis(direction)
+        basis[k] = e1, e2, direction
+        if m.aberration == "present" and geometry.observer_velocity_km_s is not None:
+            beta[k] = geometry.observer_velocity_km_s / C_KM_S
+        if isinstance(m, LineOfSight):
+            across = basis[k, :2]
+            whiten[k, :2, :2] = whitener(across @ m.covariance_rad2 @ across.T, f"the {m.body} line of sight")
+            continue
+        distance = m.range_km
+        inverse_range[k] = 1.0 / distance
+        to_z = np.vstack((e1 / distance, e2 / distance, -direction / distance**2))
+        g = m.limb_height_partial
+        noise = m.covariance_km2
+        if k == 0 and m.limb_height_sigma_km > 0.0:
+            # The Earth's limb height is an unknown of its own here: take its share out of the covariance.
+            noise = noise - m.limb_height_sigma_km**2 * np.outer(g, g)
+            partial[k] = to_z @ g
+            height[:] = m.limb_height_km, 1.0 / m.limb_height_sigma_km
+        covariance = to_z @ noise @ to_z.T
+        # 1/range is many decades below an angle: factor the correlation matrix to keep the digits.
+        scale = np.sqrt(np.diag(covariance))
+        whiten[k] = whitener(covariance / np.outer(scale, scale), f"the {m.body} fix") / scale
+    suns = np.zeros((2, 3))
+    suns[:, 2] = 1.0
+    bright = np.zeros((2, 2))
+    phase = np.zeros((2, 2))
+    for item in sun:
+        if item.body not in ("earth", "moon"):
+            raise InputError(f"Sun evidence is for {item.body!r}; it must be earth or moon")
+        k = 0 if item.body == "earth" else 1
+        suns[k] = unit(item.sun_direction_j2000)
+        bright[k] = item.bright_limb_rad, 1.0 / item.bright_limb_sigma_rad
+        phase[k] = item.phase_rad, 1.0 / item.phase_sigma_rad
+    law_basis = np.zeros((len(laws), 3, 3))
+    for i, law in enumerate(laws):
+        direction = unit(law.camera_direction)
+        law_basis[i] = (*tangent_basis(direction), direction)
+    zero = np.zeros((3, 3))
+    return Problem(
+        np.vstack((geometry.earth_km, geometry.moon_km)),
+        basis,
+        inverse_range,
+        whiten,
+        partial,
+        beta,
+        np.eye(3) if attitude is None else np.ascontiguousarray(attitude.rotation, dtype=np.float64),
+        zero if attitude is None else whitener(attitude.covariance_rad2, "the attitude prior"),
+        np.zeros(3) if prior is None else np.ascontiguousarray(prior.position_earth_j2000_km, dtype=np.float64),
+        zero if prior is None else whitener(prior.covariance_km2, "the position prior"),
+        height,
+        suns,
+        bright,
+        phase,
+        law_basis,
+        np.array([unit(law.j2000_direction) for law in laws]).reshape(-1, 3),
+        np.array([1.0 / law.sigma_rad for law in laws]),
+    )
+
+
+def _ranges(earth: Measurement, moon: Measurement) -> tuple[Floats, Floats, Floats]:
+    """Ranges, their sigmas and the lines' sigmas (2,) of both bodies."""
+    ranges, sigmas, lines = np.full(2, np.nan), np.full(2, np.inf), np.empty(2)
+    for k, m in enumerate((earth, moon)):
+        if isinstance(m, BodyFix):
+            ranges[k], sigmas[k] = m.range_km, m.range_sigma_km
+            lines[k] = np.sqrt(0.5 * np.trace(m.line_of_sight().covariance_rad2))
+        else:
+            lines[k] = np.sqrt(0.5 * np.trace(m.covariance_rad2))
+    return ranges, sigmas, lines
+
+
+def _solve(problem: Problem, start: Start, iterations: int = _ITERATIONS) -> Solution:
+    return Solution(*solve(problem, start.position_km, start.attitude, problem.height[0], iterations))
+
+
+def _distinct(a: Solution, b: Solution) -> bool:
+    """Whether two solutions differ by more than their errors, in position and attitude."""
+    difference = a.position - b.position
+    scale = np.sqrt(np.diag(b.covariance)[:3])
+    correlation = b.covariance[:3, :3] / np.outer(scale, scale)
+    weighted = np.linalg.lstsq(correlation, difference / scale, rcond=None)[0]
+    return bool((difference / scale) @ weighted > SAME_SOLUTION)
+
+
+def fix_axes(position: Floats, anchors: Floats) -> Floats:
+    """Rows (3, 3): unit vectors along the Earth's line of sight, across it in plane, out of plane."""
+    along = unit(anchors[0] - position)
+    out = unit(cross(along, anchors[1] - position))
+    return np.vstack((along, cross(out, along), out))
+
+
+def _rotation_evidence(problem: Problem, best: Solution, laws: Sequence[DirectionLaw]) -> str:
+    """What fixed the rotation about the Earth-Moon line."""
+    line = problem.anchors[1] - problem.anchors[0]
+    turn = cross(unit(line), best.position - problem.anchors[0])
+    shares = information_split(best.jacobian, best.covariance, unit(turn)[None])[0]
+    source = max(_ROTATION_SOURCES, key=lambda s: shares.get(s, 0.0))
+    if source == "direction_law":
+        return "rotation_settled_by:" + "+".join(law.name for law in laws)
+    return f"rotation_settled_by:{source}"
+
+
+def _root_evidence(
+    problem: Problem, best: Solution, starts: Sequence[Start], others: Sequence[Solution], roots: int
+) -> str:
+    """What became of the second distance."""
+    if roots < 2:
+        return "second_distance:none"
+    line = problem.anchors[1] - problem.anchors[0]
+
+    def nearer(position: Floats) -> bool:
+        # The roots lie on either side of the point where the line of sight to the far end is closest to it.
+        return bool((position - problem.anchors[1]) @ line > 0.0)
+
+    def other_root(position: Floats) -> bool:
+        ranges = np.linalg.norm(problem.anchors - position, axis=1)
+        mine = np.linalg.norm(problem.anchors - best.position, axis=1)
+        apart = bool(np.abs(ranges - mine).max() > 0.02 * length(line))
+        return apart or nearer(position) != nearer(best.position)
+
+    if any(other_root(solution.position) for solution in others):
+        return "second_distance:possible"
+    rivals = [start for start in starts if start.root >= 0 and other_root(start.position_km)]
+    if not rivals:
+        return "second_distance:merged"
+    split = cost_split(min(rivals, key=lambda start: start.cost).residuals)
+    return "second_distance:excluded_by:" + max(split, key=lambda source: split[source])
+
+
+def _group(shares: Mapping[str, float]) -> str:
+    """The group of sources with the largest share."""
+    return max(GROUPS, key=lambda group: sum(shares.get(source, 0.0) for source in GROUPS[group]))
+
+
+def _position_fix(
+    problem: Problem, solution: Solution, geometry: Baseline, evidence: tuple[str, ...], notes: Sequence[str]
+) -> PositionFix:
+    axes = fix_axes(solution.position, problem.anchors)
+    covariance = solution.covariance[:3, :3]
+    split = dict(zip(DIRECTIONS, information_split(solution.jacobian, solution.covariance, axes), strict=True))
+    active = int(np.count_nonzero(np.any(solution.jacobian != 0.0, axis=1)))
+    freedom = active - UNKNOWNS
+    reasons = list(notes)
+    if freedom > 0 and solution.cost > freedom + CHI_SQUARE_SIGMAS * np.sqrt(2.0 * freedom):
+        reasons.append("residuals_exceed_noise")
+    status: Status = "degraded" if reasons else "ok"
+    return PositionFix(
+        solution.position,
+        solution.position - geometry.moon_geometric_km,
+        covariance,
+        solution.attitude,
+        solution.covariance,
+        solution.height,
+        {name: float(np.sqrt(axis @ covariance @ axis)) for name, axis in zip(DIRECTIONS, axes, strict=True)},
+        axes,
+        {name: _group(shares) for name, shares in split.items()},
+        {name: max(shares, key=lambda s: shares[s]) for name, shares in split.items()},
+        split,
+        evidence,
+        solution.cost,
+        freedom,
+        status=status,
+        reasons=tuple(reasons),
+    )
+
+
+def _refused(*reasons: str) -> PositionFix:
+    nothing = np.full((3, 3), np.nan)
+    return PositionFix(
+        nothing[0],
+        nothing[0],
+        nothing,
+        nothing,
+        np.full((UNKNOWNS, UNKNOWNS), np.nan),
+        float("nan"),
+        {},
+        nothing,
+        {},
+        {},
+        {},
+        (),
+        float("nan"),
+        0,
+        status="refused",
+        reasons=reasons,
+    )
+
+
+def _free(problem: Problem, best: Solution, geometry: Baseline) -> PositionFix:
+    """Refuse, and say what is known: both ranges and the circle."""
+    vectors = best.position - problem.anchors
+    ranges = np.linalg.norm(vectors, axis=1)
+    partial = vectors / ranges[:, None]
+    axis, center, radius = circle(problem, ranges)
+    covariance = partial @ best.covariance[:3, :3] @ partial.T
+    result = _refused("free_rotation_about_earth_moon_line")
+    return replace(result, freedom=FreeRotation(axis, center, radius, ranges, covariance))
+
+
+def two_body_covariance(
+    position_earth_km: Floats,
+    geometry: Baseline,
+    attitude: AttitudePrior,
+    line_sigmas_rad: tuple[float, float],
+    range_sigmas_km: tuple[float | None, float | None] = (None, None),
+) -> PositionFix:
+    """Covariance of a two-body fix before there is a picture: linearised at a known position.
+
+    Args:
+        position_earth_km: (3,) true position from the Earth's centre, J2000.
+        geometry: where both bodies stand.
+        attitude: true attitude and its prior covariance.
+        line_sigmas_rad: standard deviation per axis of the Earth's and the Moon's direction, independent.
+        range_sigmas_km: standard deviation of either range; None where it isn't measured.
+    """
+    measurements: list[Measurement] = []
+    for name, anchor, line, distance_sigma in zip(
+        ("earth", "moon"), (geometry.earth_km, geometry.moon_km), line_sigmas_rad, range_sigmas_km, strict=True
+    ):
+        vector = attitude.rotation @ (anchor - position_earth_km)
+        distance = length(vector)
+        direction = vector / distance
+        across = np.eye(3) - np.outer(direction, direction)
+        if distance_sigma is None:
+            measurements.append(LineOfSight(name, direction, line**2 * across, aberration="removed"))
+        else:
+            covariance = (line * distance) ** 2 * across + distance_sigma**2 * np.outer(direction, direction)
+            measurements.append(BodyFix(name, vector, covariance, aberration="removed"))
+    problem = build_problem(measurements[0], measurements[1], geometry, attitude=attitude)
+    position = np.asarray(position_earth_km, dtype=np.float64)
+    exact = Solution(*solve(problem, position, problem.attitude, problem.height[0], 0))
+    return _position_fix(problem, exact, geometry, (), ())
+
+
+def residuals(problem: Problem, position: Floats, attitude: Floats, height_km: float) -> Floats:
+    """Whitened residuals (rows,) of a frame at a state; row meanings in :mod:`terraluna.opnav.solver`."""
+    result: Floats = linearise(problem, position, attitude, height_km)[0]
+    return result
