@@ -3,8 +3,8 @@
 The maps of Sato et al. 2014 hold one value per square degree between 70 S and 70 N at 415, 566 and 643 nm. Here they
 are extended in two ways, both documented because no data stand behind them:
 
-* to the poles: each parameter goes from its outermost row linearly in latitude to the zonal mean of 60-70 deg at the
-  pole, so the map is continuous and single-valued there;
+* to the poles: each parameter is continued harmonically (Laplace's equation on the cap, its outermost row the rim), so
+  the map is continuous, free of spokes, and takes the row's mean at the pole;
 * to other wavelengths: between the bands every parameter is linear in wavelength. Outside 415-643 nm the shape
   parameters b, c, Bs0, hs stay at the nearest band and w follows the mean lunar spectrum (Velikodsky et al. 2011,
   where mare and highland keep their ratio within 1 % from 650 to 900 nm).
@@ -40,7 +40,6 @@ TRUSTED_RANGE_NM: Final = (400.0, 900.0)
 PARAMETERS: Final = ("w", "b", "c", "Bs0", "hs")
 """Order of the last axis of the maps."""
 
-_EDGE_ROWS: Final = 10
 _W_LIMIT: Final = 0.95
 _SHARPEN_MIN: Final = 0.25
 _SHARPEN_MAX: Final = 4.0
@@ -111,14 +110,8 @@ def moon_parameters(wavelength_nm: float) -> HapkeMaps:
         np.minimum(band[:, :, 0], _W_LIMIT, out=band[:, :, 0])
     full = np.empty((180, 360, len(PARAMETERS)))
     full[20:160] = band
-    # share of the edge row that is left at latitudes 70.5 ... 89.5
-    left = ((90.0 - (70.5 + np.arange(20.0))) / 20.5)[:, None, None]
-    for rows, edge, zone in (
-        (slice(160, 180), band[-1], band[-_EDGE_ROWS:]),
-        (slice(19, None, -1), band[0], band[:_EDGE_ROWS]),
-    ):
-        mean = zone.mean(axis=(0, 1))
-        full[rows] = mean + left * (edge[None] - mean)
+    full[160:] = _polar_cap(band[-1])
+    full[:20] = _polar_cap(band[0])[::-1]
     full.setflags(write=False)
     return HapkeMaps(
         wavelength_nm=float(wavelength_nm),
@@ -127,6 +120,17 @@ def moon_parameters(wavelength_nm: float) -> HapkeMaps:
         extrapolated=not TRUSTED_RANGE_NM[0] <= wavelength_nm <= TRUSTED_RANGE_NM[1],
         shape_held=inside != wavelength_nm,
     )
+
+
+def _polar_cap(rim: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Continue a row at latitude 69.5 deg, (360, n), to the rows 70.5 ... 89.5, (20, 360, n).
+
+    On the cap the harmonic function with m waves along its rim falls as (tan(colatitude / 2))^m.
+    """
+    waves = np.fft.rfft(rim, axis=0)
+    reach = np.tan(np.radians(90.0 - (70.5 + np.arange(20.0))) / 2.0) / math.tan(math.radians(20.5) / 2.0)
+    damping = reach[:, None] ** np.arange(waves.shape[0])[None, :]
+    return np.asarray(np.fft.irfft(damping[:, :, None] * waves[None], n=rim.shape[0], axis=1), dtype=np.float64)
 
 
 @njit(cache=True)
@@ -186,44 +190,56 @@ def moon_radiance_factor(
     return float(scale * ratio * hapke(params, mu0, mu, g))
 
 
-def sharpening_ratio(albedo: NDArray[np.float64]) -> NDArray[np.float64]:
+def sharpening_ratio(albedo: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return a fine albedo map over its own 1-degree version: detail to multiply onto the 1-degree model.
 
     Args:
-        albedo: (h, w) reflectance in simple cylindrical projection over the whole Moon, north first; h and w multiples
-            of 180 and 360. Values that are not positive or not finite count as missing.
+        albedo: (h, w) reflectance of the whole Moon in simple cylindrical projection, h >= 180, w >= 360, rows along
+            latitude (either pole first). Values that are not positive or not finite count as missing.
 
     Returns:
-        (h, w) float64, 1 where data are missing, limited to 0.25-4. Its 1-degree version is interpolated as the model
-        is, so that their product keeps the model's level.
+        (h, w) float64, 1 where data are missing, limited to 0.25-4. The map is averaged over square degrees and
+        interpolated as the model is, so that their product keeps the model's level. Beyond 70 deg of latitude, where
+        the model only continues its rim, the map's own features come through whole.
 
     Raises:
-        InputError: the shape does not fit whole degrees, or nothing in the map is positive.
+        InputError: the map is coarser than one degree or nothing in it is positive.
     """
-    height, width = albedo.shape
-    if height % 180 or width % 360 or height // 180 != width // 360:
+    if albedo.ndim != 2 or albedo.shape[0] < 180 or albedo.shape[1] < 360:
         raise InputError(
-            f"albedo map of {width} x {height} px does not hold whole degrees: resample it to a multiple of 360 x 180"
+            f"albedo map of shape {albedo.shape} is coarser than 1 degree: give at least 180 rows and 360 columns"
         )
-    values = np.where(np.isfinite(albedo) & (albedo > 0.0), albedo, np.nan).astype(np.float64)
-    missing = np.isnan(values)
+    missing = ~(np.isfinite(albedo) & (albedo > 0.0))
     if missing.all():
         raise InputError("albedo map has no positive value: check its units (reflectance expected)")
-    filled = np.where(missing, np.nanmean(values), values)
-    n = height // 180
-    coarse = filled.reshape(180, n, 360, n).mean(axis=(1, 3))
-    smooth = _enlarge(coarse, n)
+    values = np.asarray(albedo, dtype=np.float64)
+    filled = np.where(missing, values[~missing].mean(), values)
+    coarse = _bin_mean(_bin_mean(filled, 180).T, 360).T
+    # Beyond 70 deg the model knows only its rim: the fine map is compared with the like, so it gives all it has there.
+    coarse[160:] = _polar_cap(coarse[159][:, None])[:, :, 0]
+    coarse[:20] = _polar_cap(coarse[20][:, None])[::-1, :, 0]
+    smooth = _enlarge(coarse, *filled.shape)
     ratio = np.where(missing, 1.0, filled / smooth)
     return np.asarray(np.clip(ratio, _SHARPEN_MIN, _SHARPEN_MAX), dtype=np.float64)
 
 
-def _enlarge(coarse: NDArray[np.float64], n: int) -> NDArray[np.float64]:
-    """Enlarge a cell-centred (180, 360) map n times, bilinear, wrapping in longitude, holding the polar rows."""
-    offset = (np.arange(n) + 0.5) / n - 0.5
-    y = np.clip((np.arange(180)[:, None] + offset).ravel(), 0.0, 179.0)
+def _bin_mean(values: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
+    """Return the mean of the rows in equal bins of the first axis; a row on an edge counts by its share."""
+    count = values.shape[0]
+    total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
+    edges = np.arange(bins + 1) * (count / bins)
+    low = np.minimum(edges.astype(np.int64), count - 1)
+    share = (edges - low)[:, None]
+    at_edges = total[low] * (1.0 - share) + total[low + 1] * share
+    return np.asarray(np.diff(at_edges, axis=0) * (bins / count), dtype=np.float64)
+
+
+def _enlarge(coarse: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
+    """Interpolate a cell-centred (180, 360) map to a size: bilinear, wrapping in longitude, holding the end rows."""
+    y = np.clip((np.arange(height) + 0.5) * (180.0 / height) - 0.5, 0.0, 179.0)
     j = np.minimum(y.astype(np.int64), 178)
     fy = (y - j)[:, None]
-    x = (np.arange(360)[:, None] + offset).ravel() % 360.0
+    x = ((np.arange(width) + 0.5) * (360.0 / width) - 0.5) % 360.0
     i = x.astype(np.int64) % 360
     fx = (x - np.floor(x))[None, :]
     rows = coarse[j] * (1.0 - fy) + coarse[j + 1] * fy

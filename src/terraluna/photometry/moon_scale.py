@@ -3,7 +3,7 @@
 Spacecraft maps and ground-based disc photometry differ by a few per cent. One smooth factor per wavelength and phase
 closes the gap: ln k is linear in the phase angle (so k is monotone in phase) and its two coefficients are linear in
 wavelength between the tabulated ones. ``tools/build_moon_scale.py`` fits it so that the near-side disc integral of the
-mapped Hapke law meets LIME 2025-10, mean of waxing and waning, from 5 to 90 deg; the fit stays within 2.1 %.
+mapped Hapke law meets LIME 2025-10, mean of waxing and waning, from 5 to 90 deg; the fit stays within 2.4 %.
 """
 
 from __future__ import annotations
