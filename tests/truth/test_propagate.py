@@ -65,7 +65,14 @@ def test_tianwen_telemetry_meets_the_optical_orbit(ephemeris: Ephemeris) -> None
 
 def test_voyager_reaches_its_second_node(ephemeris: Ephemeris) -> None:
     def spec(jd: str, place: tuple[float, ...], speed: tuple[float, ...]) -> dict[str, object]:
-        return {"kind": "state", "frame": "ecliptic", "center": "sun", "jd_tdb": jd, "position": place, "velocity": speed}
+        return {
+            "kind": "state",
+            "frame": "ecliptic",
+            "center": "sun",
+            "jd_tdb": jd,
+            "position": place,
+            "velocity": speed,
+        }
 
     first = trajectory_from_spec(spec("2443402.083333333", VOYAGER_FIRST, VOYAGER_FIRST_V), ephemeris)
     second = trajectory_from_spec(
@@ -176,5 +183,7 @@ def test_meeting_the_ground_ends_the_trajectory(ephemeris: Ephemeris) -> None:
     epoch = ephemeris.et("2019-07-31T00:00:00")
     falling = PropagatedTrajectory(ephemeris, epoch, [3000.0, 0, 0, -1.0, 0.1, 0], "moon", name="falling")
     assert np.linalg.norm(falling.state(epoch + 600.0)[:3]) < 3000.0
-    with pytest.raises(CoverageError, match="falling: 2019-07-31T01:00:00 UTC .* meets the surface of moon at 2019-07-31"):
+    with pytest.raises(
+        CoverageError, match=r"falling: 2019-07-31T01:00:00 UTC .* meets the surface of moon at 2019-07-31"
+    ):
         falling.state(epoch + 3600.0)

@@ -239,7 +239,7 @@ def reconstruct(
 
     try:
         zero = np.zeros(start.size)
-        fit = least_squares(residuals, zero, jacobian, max_nfev=max_steps, xtol=1e-10, ftol=1e-10, gtol=1e-10)
+        fit = least_squares(residuals, zero, jacobian, max_nfev=max_steps, xtol=1e-9, ftol=1e-7, gtol=1e-8)
     except (GeometryError, ValueError) as error:
         raise RefusedError(f"{name}: the fit fails: {error}") from None
     if fit.status <= 0:
