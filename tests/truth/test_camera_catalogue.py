@@ -41,7 +41,7 @@ IFOV_RELATIVE = 0.005
         ("hirise", 1.0),
         ("mdis-wac", 179.6),
         ("mdis-nac", 25.44),
-        ("epic", 5.19),
+        ("epic", 0.62 * np.pi / 180 / 2048 * 1e6),
         ("onc-t", 107.3),
         ("onc-w2", 1245.21),
         ("mapcam", 67.7),
@@ -60,7 +60,7 @@ def test_ifov(name: str, ifov_urad: float) -> None:
     [
         ("mdis-wac", 10.54, 0.01),  # nominal; the kernel's focal length gives 10.47
         ("mdis-nac", 1.49, 0.005),
-        ("epic", 0.61, 0.005),
+        ("epic", 0.62, 0.005),  # epic.gsfc.nasa.gov/about/epic
         ("onc-t", 6.35, 0.01),  # nominal; the kernel's focal length gives 6.29
         ("mapcam", 3.97, 0.005),
     ],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from terraluna.cli.common import EXIT_NO, JsonFlag, progress, say_json
+from terraluna.cli.common import EXIT_NO, JsonFlag, console, progress, say_json
 
 if TYPE_CHECKING:
     from terraluna.missions.claims import ClaimResult
@@ -37,7 +37,6 @@ def missions(json: JsonFlag = False) -> None:
             }
         )
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title="Earth-Moon group photos", title_justify="left")
@@ -45,7 +44,7 @@ def missions(json: JsonFlag = False) -> None:
         table.add_column(column, overflow="fold", no_wrap=column == "mission")
     for s in specs:
         table.add_row(s.id, s.observation.utc, s.camera, s.quality, s.summary)
-    Console().print(table)
+    console().print(table)
 
 
 def claims(
@@ -72,7 +71,6 @@ def claims(
 
 
 def _print_claims(results: list[ClaimResult]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title="Published claims, recomputed", title_justify="left")
@@ -97,11 +95,11 @@ def _print_claims(results: list[ClaimResult]) -> None:
             r.unit,
             f"[{colours[r.verdict]}]{r.verdict}[/]",
         )
-    console = Console()
-    console.print(table)
+    out = console()
+    out.print(table)
     for r in results:
         if r.verdict != "agrees" and r.note:
-            console.print(f"{r.mission}, {r.claim}: {r.note}", highlight=False)
+            out.print(f"{r.mission}, {r.claim}: {r.note}", highlight=False)
 
 
 def _number(value: float | str) -> str:

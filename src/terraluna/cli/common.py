@@ -14,6 +14,7 @@ import typer
 from terraluna.errors import OutputError
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress
 
 EXIT_NO = 1
@@ -49,14 +50,22 @@ def fail(text: str) -> None:
     sys.stderr.write(f"terraluna: {' '.join(text.split())}\n")
 
 
+def console() -> Console:
+    """Console for tables on stdout; wide where the output is a file or a pipe, which have no width of their own."""
+    from rich.console import Console
+
+    out = Console()
+    return out if out.is_terminal else Console(width=160)
+
+
 @contextmanager
 def progress(what: str, total: int | None) -> Iterator[Progress]:
     """A progress bar on stderr, shown only on a terminal."""
     from rich.console import Console
     from rich.progress import Progress
 
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    err = Console(stderr=True)
+    with Progress(console=err, transient=True, disable=not err.is_terminal) as bar:
         bar.add_task(what, total=total)
         yield bar
 

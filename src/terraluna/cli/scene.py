@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from terraluna.cli.common import JsonFlag, say_json
+from terraluna.cli.common import JsonFlag, console, say_json
 
 if TYPE_CHECKING:
     from terraluna.scene import Scene
@@ -32,7 +32,6 @@ def scene(source: SourceArgument, at: AtOption = None, json: JsonFlag = False) -
 
 
 def _print(stage: Scene, report: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title=f"{report['mission']}  {report['utc']} UTC", title_justify="left")
@@ -54,9 +53,9 @@ def _print(stage: Scene, report: dict[str, Any]) -> None:
     for label, key in (("under the observer", "sub_observer"), ("under the Sun", "sub_solar")):
         table.add_row(f"{label}, lat lon, deg", *(f"{b[key]['lat_deg']:.3f} {b[key]['lon_deg']:.3f}" for b in (earth, moon)))
     table.add_row("pixel x y radius", *(_pixel(b["pixel"]) for b in (earth, moon)))
-    console = Console()
-    console.print(table)
-    console.print(
+    out = console()
+    out.print(table)
+    out.print(
         f"separation {report['separation_deg']:.6f} deg, event {report['event']}, "
         f"nearest first: {', '.join(report['depth_order'])}; geometry: {stage.quality}",
         highlight=False,

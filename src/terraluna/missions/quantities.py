@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+from scipy.optimize import brentq, minimize_scalar
 
 from terraluna.ephemeris.constants import EARTH_RADII_KM
 from terraluna.errors import CatalogueError, GeometryError
 from terraluna.missions.view import MissionView
-from terraluna.scene.bodies import BodyName, angle_between
+from terraluna.scene.bodies import BodyName, angle_between, position_angle
 from terraluna.scene.scene import BodyPixels, Scene
 
 Value = float | str
@@ -120,8 +120,6 @@ def bright_limb_minus_pair_deg(mission: MissionView, et: float, body: BodyName) 
 
 def bright_limb_from_pair_deg(scene: Scene, body: BodyName) -> float:
     """Direction of a lit limb from the direction Earth to Moon, counter-clockwise in the sky, -180..180."""
-    from terraluna.scene.bodies import position_angle
-
     pair = position_angle(scene.earth.center_j2000_km, scene.moon.direction_j2000 - scene.earth.direction_j2000)
     return (math.degrees(scene.body(body).bright_limb_pa_rad - pair) + 180.0) % 360.0 - 180.0
 
@@ -216,6 +214,24 @@ def sun_from_boresight_deg(mission: MissionView, et: float) -> Value:
     if elongation is None:
         raise GeometryError(f"{mission.spec.id}: no attitude")
     return math.degrees(elongation)
+
+
+@_quantity
+def picture_date_minus_utc_min(mission: MissionView, et: float, utc: str) -> Value:
+    """Time at which the trajectory fits the published picture, minus a published time, minutes."""
+    from terraluna.missions.dating import date_picture
+
+    return (date_picture(mission).et - mission.ephemeris.et(utc)) / 60.0
+
+
+@_quantity
+def moon_range_at_earth_range_km(
+    mission: MissionView, et: float, start: str, stop: str, earth_range_km: float
+) -> Value:
+    """Distance of the Moon at the moment, between two UTC times, at which the Earth's distance is the one given."""
+    a, b = mission.ephemeris.et(start), mission.ephemeris.et(stop)
+    moment = float(brentq(lambda t: mission.scene(t).earth.range_km - earth_range_km, a, b, xtol=1e-3))
+    return mission.scene(moment).moon.range_km
 
 
 def _closest(mission: MissionView, body: str, start: str, stop: str) -> tuple[float, float]:

@@ -45,7 +45,7 @@ class MissionView:
     @cached_property
     def trajectory(self) -> Trajectory:
         """Where the spacecraft is."""
-        return trajectory_from_spec(self.spec.trajectory, self.ephemeris, self.folder, name=self.spec.id)
+        return trajectory_from_spec(self.spec.trajectory, self.ephemeris, self.folder, where=f"{self.spec.id}: trajectory")
 
     @cached_property
     def camera(self) -> Camera:
@@ -63,8 +63,14 @@ class MissionView:
 
     def scene(self, et: float | None = None) -> Scene:
         """The scene at ``et`` (default: the portrait's time) with the camera turned as the mission's law says."""
-        sky = build_scene(
-            self.ephemeris, self.observer(self.portrait_et if et is None else et), quality=self.spec.quality
-        )
-        attitude = attitude_for(sky, self.spec.pointing)
-        return replace(sky, camera=self.camera, attitude=attitude)
+        moment = self.portrait_et if et is None else et
+        if moment not in self._scenes:
+            sky = build_scene(self.ephemeris, self.observer(moment), quality=self.spec.quality)
+            attitude = attitude_for(sky, self.spec.pointing)
+            self._scenes[moment] = replace(sky, camera=self.camera, attitude=attitude)
+        return self._scenes[moment]
+
+    @cached_property
+    def _scenes(self) -> dict[float, Scene]:
+        """Scenes made so far: the claims of one picture ask for the same one many times."""
+        return {}

@@ -1,0 +1,66 @@
+# The two commands of the README are `make demo` and `make test`; everything is set up in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test check lint types bench fuzz docs portraits maps clean
+
+demo: $(VENV)/.base
+	$(BIN)/terraluna show all -o build/demo
+	@# Exit code 1 says that a claim disagrees, which is an answer and not a failure of the demo.
+	$(BIN)/terraluna claims || test $$? -eq 1
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+check: lint types test
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+bench: $(VENV)/.bench
+	$(BIN)/python -m benchmarks
+
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.fuzz
+
+docs: $(VENV)/.docs
+	$(BIN)/mkdocs build --strict
+
+# The packaged maps and the star cut, made again from the packages that hold their sources (needs pip and npm).
+maps: $(VENV)/.dev
+	$(BIN)/python tools/build_maps.py
+
+# The picture of the README, made again.
+portraits: $(VENV)/.base
+	$(BIN)/terraluna show all -o build/portraits
+	cp build/portraits/portraits.png docs/images/portraits.png
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "terraluna needs Python 3.11 or newer; set PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade pip
+
+$(VENV)/.base: pyproject.toml | $(BIN)/python
+	$(PIP) install --editable .
+	touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	$(PIP) install --editable '.[dev]'
+	touch $@ $(VENV)/.base
+
+$(VENV)/.bench: pyproject.toml | $(BIN)/python
+	$(PIP) install --editable '.[dev,bench]'
+	touch $@
+
+$(VENV)/.docs: pyproject.toml | $(BIN)/python
+	$(PIP) install --editable '.[docs]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist site
