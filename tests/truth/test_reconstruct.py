@@ -28,6 +28,9 @@ OSIRIS_STATE = (-4284669.0, -650527.0, 2632090.0)
 OSIRIS_KM = 50000.0
 OSIRIS_CHECK_KM = 5000.0  # Moon's range on 25 September, published 1,185,000: 0.2 degree of direction at that range
 SIGMAS = 4.0
+# Two members of the family of free returns, 3,449 km apart, are published for this time: this one must be as near.
+CHANGE_A = (-58902.8, -367731.1, -123707.7)
+CHANGE_KM = 3449.0
 
 
 def _solve(name: str, ephemeris: Ephemeris) -> Reconstruction:
@@ -67,6 +70,20 @@ def test_osiris_rex_against_the_catalogue_and_the_unfitted_moon(ephemeris: Ephem
     assert check.label == "Moon on 25 September"
     assert abs(check.residual) < OSIRIS_CHECK_KM
     assert found.chi2 < SIGMAS**2
+
+
+@pytest.mark.slow
+def test_change_5_t1_is_one_of_the_family(ephemeris: Ephemeris) -> None:
+    found = _solve("change-5-t1", ephemeris)
+    trajectory = found.trajectory(ephemeris)
+    place = trajectory.states_about("earth", [ephemeris.et("2014-10-27T20:00:00")], ephemeris)[0, :3]
+    assert np.linalg.norm(place - CHANGE_A) < CHANGE_KM
+    portrait = [found.times["portrait"][0]]
+    # Zou et al. 2015: the Moon at 1.40e4 km, the Earth at 3.91e5 km; three digits each.
+    assert np.linalg.norm(trajectory.states(portrait)[0, :3]) == pytest.approx(1.40e4, rel=5e-3)
+    assert np.linalg.norm(trajectory.states_about("earth", portrait, ephemeris)[0, :3]) == pytest.approx(
+        3.91e5, rel=5e-3
+    )
 
 
 def _true_orbit(ephemeris: Ephemeris) -> PropagatedTrajectory:
