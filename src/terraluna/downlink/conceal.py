@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from terraluna.errors import InputError
@@ -25,49 +26,42 @@ def conceal(
     """
     if how not in CONCEALMENTS:
         raise InputError(f"concealment '{how}' is not known: use one of {', '.join(CONCEALMENTS)}")
-    out = pixels.copy()
-    nothing = np.zeros_like(missing)
     if how == "none" or missing.all():
-        out[missing] = 0
-        return out, nothing
+        return pixels * ~missing[..., None], np.zeros_like(missing)
     if how == "fill":
-        out[missing] = FILL_GREY
-    elif missing.any():
-        out[missing] = _blend(pixels, missing)
+        return np.where(missing[..., None], np.uint8(FILL_GREY), pixels), missing.copy()
+    out = pixels.copy()
+    _blend(missing, out)
     return out, missing.copy()
 
 
-def _blend(pixels: NDArray[np.uint8], missing: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Values (n, 3) of the missing pixels, row-major, from the nearest received pixels along rows and columns."""
-    total = np.zeros((*missing.shape, 3))
-    weight = np.zeros(missing.shape)
-    for axis in (0, 1):
-        for backwards in (False, True):
-            near, distance = _nearest_received(missing, axis, backwards)
-            share = np.where(np.isfinite(distance), 1.0 / np.maximum(distance, 1.0), 0.0)
-            index = [np.arange(n)[:, None] if k == 0 else np.arange(n)[None, :] for k, n in enumerate(missing.shape)]
-            index[axis] = near
-            total += share[..., None] * pixels[index[0], index[1]]
-            weight += share
-    known = weight > 0
-    values = np.full((*missing.shape, 3), float(FILL_GREY))
-    values[known] = total[known] / weight[known][:, None]
-    out: NDArray[np.uint8] = np.rint(values[missing]).astype(np.uint8)
-    return out
-
-
-def _nearest_received(
-    missing: NDArray[np.bool_], axis: int, backwards: bool
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Index along `axis` of the nearest received pixel before (or after) each pixel, and its distance (inf: none)."""
-    size = missing.shape[axis]
-    place = np.arange(size).reshape((-1, 1) if axis == 0 else (1, -1))
-    if backwards:
-        marked = np.where(missing, size, place)
-        near = np.flip(np.minimum.accumulate(np.flip(marked, axis), axis), axis)
-        distance = np.where(near < size, near - place, np.inf)
-    else:
-        marked = np.where(missing, -1, place)
-        near = np.maximum.accumulate(marked, axis)
-        distance = np.where(near >= 0, place - near, np.inf)
-    return np.clip(near, 0, size - 1), distance.astype(np.float64)
+@njit(cache=True)
+def _blend(missing, out):  # type: ignore[no-untyped-def]
+    """Replaces the missing pixels of `out` (h, w, 3); one with nothing received in its row and column turns grey."""
+    height, width = missing.shape
+    below = np.full((height + 1, width), -1, np.int64)
+    for y in range(height - 1, -1, -1):
+        for x in range(width):
+            below[y, x] = below[y + 1, x] if missing[y, x] else y
+    above = np.full(width, -1, np.int64)
+    after = np.full(width + 1, -1, np.int64)
+    for y in range(height):
+        for x in range(width - 1, -1, -1):
+            after[x] = after[x + 1] if missing[y, x] else x
+        before = -1
+        for x in range(width):
+            if not missing[y, x]:
+                above[x] = y
+                before = x
+                continue
+            weight = 0.0
+            total = np.zeros(3)
+            for row, column in ((above[x], x), (below[y, x], x), (y, before), (y, after[x])):
+                if row < 0 or column < 0:
+                    continue
+                share = 1.0 / (abs(row - y) + abs(column - x))
+                weight += share
+                for c in range(3):
+                    total[c] += share * out[row, column, c]
+            for c in range(3):
+                out[y, x, c] = np.uint8(total[c] / weight + 0.5) if weight > 0.0 else FILL_GREY

@@ -194,7 +194,8 @@ class Downlink:
                     sole=len(sources) == 1 and per_source[sources[0]] == 1,
                 )
             )
-        refused += [line for i, reader in enumerate(self._readers) if per_source[i] == 0 and (line := explain(reader))]
+        extra = {s.source for s in self._sightings if s.packet.systematic_count}
+        refused += [explain(reader, i in extra) for i, reader in enumerate(self._readers) if per_source[i] == 0]
         counts = [r.count for r in self._readers]
         return DecodeResult(
             tuple(images), tuple(refused), sum(len(c.bad_ids) for c in counts), sum(c.skipped for c in counts)
@@ -209,9 +210,11 @@ class Downlink:
         return total
 
 
-def explain(reader: SourceReader) -> str:
-    """One line that says why an input gave no image."""
+def explain(reader: SourceReader, only_erasure: bool = False) -> str:
+    """One line that says why an input gave no image; `only_erasure`: it had right packets, but only such."""
     count, name = reader.count, reader.name
+    if only_erasure:
+        return f"{name}: only erasure packets, which do not say the picture's size: add at least one ordinary packet"
     if count.received == 0:
         return f"{name}: the input is empty: give a file of SSDV packets"
     if count.bad_ids:

@@ -36,14 +36,9 @@ def packets_from_coefficients(
                 "the picture's quantisation tables are none of SSDV's: give a quality 0-7 to requantise to"
             )
         quality = matches[-1]
-    total = mcu_count(picture.width, picture.height, picture.sampling)
     if not 0 <= image_id <= 255:
         raise InputError(f"image id {image_id} does not fit: use 0-255")
-    if max(picture.width, picture.height) > _MAX_SIDE or total >= NO_MCU_INDEX:
-        raise InputError(
-            f"{picture.width}x{picture.height} pixels ({total} MCUs) do not fit SSDV: "
-            f"at most {_MAX_SIDE} a side and 65534 MCUs"
-        )
+    _check_size(picture.width, picture.height, picture.sampling)
     stream, starts = mcu.encode_stream(picture.values, picture.luma_blocks, standard_encoding(), fmt.payload)
     if len(starts) > 65535:
         raise InputError(f"the picture needs {len(starts)} packets, more than 65535: use a lower quality")
@@ -92,6 +87,7 @@ def coefficients_from_array(pixels: NDArray[np.uint8], quality: int, sampling: i
         raise InputError(f"pixels of shape {pixels.shape}: give uint8 RGB or grey with sides that are multiples of 16")
     if sampling not in range(4):
         raise InputError(f"sampling {sampling} is not known: 0 is 2x2, 1 is 1x2, 2 is 2x1, 3 is 1x1")
+    _check_size(width, height, sampling)
     mode = SAMPLINGS[sampling]
     h, v = mode.horizontal, mode.vertical
     # JFIF 1.02: YCbCr from RGB by ITU-R BT.601 with full range.
@@ -122,6 +118,14 @@ def _transform(plane: NDArray[np.float64]) -> NDArray[np.float64]:
     blocks = plane.reshape(rows, 8, columns, 8).transpose(0, 2, 1, 3)
     out: NDArray[np.float64] = (basis @ blocks @ basis.T).reshape(rows, columns, 64)
     return out
+
+
+def _check_size(width: int, height: int, sampling: int) -> None:
+    total = mcu_count(width, height, sampling)
+    if max(width, height) > _MAX_SIDE or total >= NO_MCU_INDEX:
+        raise InputError(
+            f"{width}x{height} pixels ({total} MCUs) do not fit SSDV: at most {_MAX_SIDE} a side and 65534 MCUs"
+        )
 
 
 def _format(name: str) -> PacketFormat:

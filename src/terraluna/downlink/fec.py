@@ -134,6 +134,8 @@ def erasure_packets(packets: list[Packet], count: int) -> list[Packet]:
             f"erasure coding needs the packets 0 to n-1 of one image, at most 65536 in all; got {k} + {count}"
         )
     ids = list(range(k, k + count))
+    if packets[0].format.crc_initial is None:
+        raise InputError(f"format {packets[0].format.name} has no CRC, so erasures cannot be told: use another format")
     template = replace(packets[0], width=0, height=0, last=False, systematic_count=k)
     return [replace(template, packet_id=i, data=data) for i, data in zip(ids, _evaluate(packets, ids), strict=True)]
 

@@ -68,6 +68,7 @@ def decode_stretch(data, start, end, tables, luma_blocks, first, stop, coefficie
                     value -= (1 << size) - 1
             dc[component] = min(max(dc[component] + value, -_DC_LIMIT), _DC_LIMIT)
             block = coefficients[m, b]
+            block[:] = 0
             block[0] = dc[component]
             status[m, b] = PARTIAL
             status[m, blocks] = PARTIAL

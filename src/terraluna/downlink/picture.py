@@ -104,6 +104,6 @@ def _stretches(image: ImagePackets, total: int) -> tuple[NDArray[np.uint8], NDAr
     # Where a stretch's end is unknown it may at most reach the next stretch's first MCU.
     bounded = [
         (a, b, m, min(stop, later[2]) if known == 0 and later[2] > m else stop, known)
-        for (a, b, m, stop, known), later in zip(stretches, [*stretches[1:], (0, 0, total, 0, 0)], strict=True)
+        for (a, b, m, stop, known), later in zip(stretches, [*stretches, (0, 0, total, 0, 0)][1:], strict=True)
     ]
     return np.frombuffer(b"".join(chunks), np.uint8), np.array(bounded, np.int64).reshape(-1, 5)

@@ -29,7 +29,7 @@ _FEND, _FESC = 0xC0, 0xDB
 _KISS_TIMESTAMP = 0x09
 _HEX_RUN = re.compile(r"(?:[0-9A-Fa-f]{2}[ \t:]?){100,}")
 _TEXT = frozenset(range(32, 127)) | {9, 10, 13}
-_SNIFF = 512
+_SNIFF = 218
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +135,12 @@ class RawScanner:
                 if not final:
                     return None
                 continue
-            taken = self._typed_packet(view, at, fmt, aligned and self._locked is not None, final)
+            taken = self._typed_packet(view, at, fmt, final)
             if taken is None or taken[0]:
                 return taken
         return 0, None
 
-    def _typed_packet(
-        self, view: bytes, at: int, fmt: PacketFormat, aligned: bool, final: bool
-    ) -> tuple[int, Packet | None] | None:
+    def _typed_packet(self, view: bytes, at: int, fmt: PacketFormat, final: bool) -> tuple[int, Packet | None] | None:
         piece = view[at : at + fmt.length]
         packet = self._checked(piece, fmt)
         if packet is not None:
@@ -152,10 +150,10 @@ class RawScanner:
         if piece[0] != SYNC or piece[1] != fmt.packet_type or not fmt.plausible(piece):
             return 0, None
         following = at + fmt.length
-        if not final and not aligned and len(view) < following + 2:
+        if not final and len(view) <= following:
             return None
-        ended = following == len(view)
-        if not (aligned or ended or view[following : following + 1] == bytes([SYNC])):
+        if following < len(view) and view[following] != SYNC:
+            # Bytes were lost or added inside: the next packet may begin within this one's length.
             return 0, None
         # Sync, type, header and neighbour show a packet of this format, but a damaged one: not to be searched inside.
         self._count.bad(fmt, piece)
