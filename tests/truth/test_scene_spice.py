@@ -53,8 +53,8 @@ def _write_spk(path: Path, et: float, center: str, state: np.ndarray) -> None:
 
 def _sub_points(view: BodyView, et: float, frame: str) -> tuple[float, float]:
     code, obs = str(NAIF[view.name]), str(OBSERVER_ID)
-    near, _, _ = spice.subpnt("NEAR POINT/ELLIPSOID", code, et, frame, "CN+S", obs)
-    solar, _, _ = spice.subslr("NEAR POINT/ELLIPSOID", code, et, frame, "CN+S", obs)
+    near, _, _ = spice.subpnt("INTERCEPT/ELLIPSOID", code, et, frame, "CN+S", obs)
+    solar, _, _ = spice.subslr("INTERCEPT/ELLIPSOID", code, et, frame, "CN+S", obs)
     return spice.vsep(near, view.sub_observer.vector_km), spice.vsep(solar, view.sub_solar.vector_km)
 
 

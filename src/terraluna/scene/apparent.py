@@ -90,24 +90,9 @@ def seen_from_body(ephemeris: Ephemeris, target: str, body: str, et: float) -> F
     return apparent_place(ephemeris, target, center).vector_km
 
 
-def near_point(radii_km: Floats, position_km: Floats) -> Floats:
-    """Point (3,) of an ellipsoid nearest to an outside point (3,), both body-fixed km.
-
-    Solves the secular equation sum (r p / (r^2 + t))^2 = 1 for its positive root by Newton's method, which converges
-    from the left without overshoot because the function is convex there (Eberly 2013, "Distance from a point to an
-    ellipse, an ellipsoid").
-    """
-    r2 = radii_km**2
-    w = (radii_km * position_km) ** 2
-    t = max(0.0, float(np.min(radii_km)) * (float(np.linalg.norm(position_km)) - float(np.max(radii_km))))
-    for _ in range(50):
-        d = r2 + t
-        f = float(np.sum(w / d**2)) - 1.0
-        step = f / float(2.0 * np.sum(w / d**3))
-        t += step
-        if abs(step) <= 1e-15 * (abs(t) + float(r2[0])):
-            break
-    return np.asarray(position_km * r2 / (r2 + t))
+def surface_toward(radii_km: Floats, position_km: Floats) -> Floats:
+    """Point (3,) where the line from the centre of an ellipsoid to a point (3,) meets its surface, body-fixed km."""
+    return np.asarray(position_km / np.linalg.norm(position_km / radii_km))
 
 
 @dataclass(frozen=True)
@@ -125,7 +110,7 @@ def _surface_point(vector: Floats) -> SurfacePoint:
 
 
 def sub_observer_point(ephemeris: Ephemeris, body: str, radii_km: Floats, observer: Observer) -> SurfacePoint:
-    """Point of the ellipsoid nearest to the observer; equals ``subpnt('NEAR POINT/ELLIPSOID', ..., 'CN+S', ...)``.
+    """Point of the surface on the line from the observer to the centre; equals ``subpnt('INTERCEPT/ELLIPSOID', ..., 'CN+S', ...)``.
 
     The light time is that of the point itself, not of the centre: 21 ms and 1.5e-6 rad of Earth rotation apart.
     """
@@ -139,14 +124,14 @@ def sub_observer_point(ephemeris: Ephemeris, body: str, radii_km: Floats, observ
         ray = center + rotation.T @ point
         shift = aberrate(ray, observer.velocity_ssb_km_s) - ray
         seat = -rotation @ (center + shift)
-        point = near_point(radii_km, seat)
+        point = surface_toward(radii_km, seat)
         if turn:
             lt = float(np.linalg.norm(seat - point)) / C_KM_S
     return _surface_point(point)
 
 
 def sub_solar_point(ephemeris: Ephemeris, body: str, radii_km: Floats, observer: Observer) -> SurfacePoint:
-    """Point of the ellipsoid nearest to the Sun as the observer sees it; equals ``subslr('NEAR POINT/ELLIPSOID')``.
+    """Point of the surface on the line from the centre to the Sun, as the observer sees it; equals ``subslr('INTERCEPT/ELLIPSOID')``.
 
     As in SPICE the light time to the observer is that of the point, and the Sun is seen from the point itself, whose
     spin adds to the aberration (1.5e-6 rad at the Earth's equator).
@@ -160,7 +145,7 @@ def sub_solar_point(ephemeris: Ephemeris, body: str, radii_km: Floats, observer:
         here = Observer.from_state(ephemeris, epoch, ground, body)
         sun = ground[:3] + apparent_place(ephemeris, "sun", here).vector_km
         rotation = ephemeris.rotation(body, epoch)
-        point = near_point(radii_km, rotation @ sun)
+        point = surface_toward(radii_km, rotation @ sun)
         center = ephemeris.position(body, epoch, "ssb") - observer.position_ssb_km
         lt = float(np.linalg.norm(center + rotation.T @ point)) / C_KM_S
     return _surface_point(point)

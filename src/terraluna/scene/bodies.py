@@ -41,8 +41,8 @@ class BodyView:
         rotation: (3, 3) J2000 to body-fixed at ``epoch_et``.
         sun_direction_j2000: (3,) unit vector from the body to the Sun as seen there.
         sun_range_km: distance of the Sun from the body.
-        sub_observer: point of the surface nearest to the observer.
-        sub_solar: point of the surface nearest to the Sun.
+        sub_observer: point of the surface on the line from the observer to the centre.
+        sub_solar: point of the surface on the line from the centre to the Sun.
     """
 
     name: BodyName
