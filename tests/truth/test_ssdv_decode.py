@@ -210,6 +210,16 @@ def test_lost_and_added_bytes_cost_only_their_packets(test_data: Path, file: str
     assert image.packets.missing == sorted([*clean.packets.missing, lost])
 
 
+def test_megabyte_of_noise_before_the_packets(test_data: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, 1_000_001, dtype=np.uint8).tobytes()
+    data = (test_data / "longjiang2/ssdv/img_229.ssdv").read_bytes()
+    result = decode_sources([("noisy", noise + data)])
+    assert result.images[0].missing_mcus == 0
+    # By chance a piece of noise has a header that could be one: about one in 30.
+    assert result.bad_crc < 500
+    assert result.skipped_bytes > 900_000
+
+
 def parse_id(data: bytes, number: int, length: int) -> int:
     at = number * length + (1 if length == 218 else 7)
     return int.from_bytes(data[at : at + 2], "big")

@@ -47,7 +47,7 @@ def eclipse(test_data: Path) -> bytes:
     return (test_data / "longjiang2/ssdv/img_229.ssdv").read_bytes()
 
 
-@pytest.mark.parametrize("wrapping", ["kiss", "timed kiss", "framed kiss", "hex", "spaced hex", "csv"])
+@pytest.mark.parametrize("wrapping", ["kiss", "timed kiss", "framed kiss", "hex", "spaced hex", "csv", "log"])
 def test_containers_give_the_same_picture(eclipse: bytes, wrapping: str) -> None:
     packets = pieces(eclipse)
     times = [T0 + i for i in range(len(packets))]
@@ -57,13 +57,14 @@ def test_containers_give_the_same_picture(eclipse: bytes, wrapping: str) -> None
         "framed kiss": lambda: kiss([b"HEADER" + p + b"TAIL" for p in packets]),
         "hex": lambda: "\n".join(p.hex() for p in packets).encode(),
         "spaced hex": lambda: "\r\n".join(p.hex(" ").upper() for p in packets).encode(),
+        "log": lambda: b"\n".join(csv_line(t, p).replace(b",dwingeloo,", b" ") for t, p in zip(times, packets, strict=True)),  # noqa: E501
         "csv": lambda: b"time,station,frame\n" + b"\n".join(map(csv_line, times, packets)),
     }[wrapping]()  # fmt: skip
     (plain,) = decode_sources([("plain", eclipse)]).images
     result = decode_sources([("wrapped", data)])
     assert np.array_equal(result.images[0].pixels, plain.pixels)
     assert result.bad_crc == 0
-    if wrapping in ("timed kiss", "csv"):
+    if wrapping in ("timed kiss", "csv", "log"):
         seen = [s.time for s in result.images[0].packets.sightings]
         assert seen == times
 

@@ -93,7 +93,7 @@ class _Writer:
         self._done: dict[str, tuple[int, dict[str, str]]] = {}
 
     def write(self, result: DecodeResult) -> list[dict[str, str]]:
-        from terraluna.downlink.report import stems, write_image
+        from terraluna.publish.decoded import stems, write_image
 
         written = []
         for image, stem in zip(result.images, stems(result, self._by_id), strict=True):
@@ -115,7 +115,7 @@ def _progress(result: DecodeResult) -> str:
 
 
 def _finish(result: DecodeResult, written: list[dict[str, str]], as_json: bool) -> None:
-    from terraluna.downlink.report import result_report
+    from terraluna.publish.decoded import result_report
 
     report: dict[str, Any] = result_report(result, written)
     if as_json:

@@ -14,7 +14,7 @@ from terraluna.downlink.encode import encode_array, encode_jpeg, packets_from_co
 from terraluna.downlink.fec import erasure_packets
 from terraluna.downlink.formats import FORMATS, Packet, PacketFormat, build_packet, parse_packet
 from terraluna.downlink.picture import Picture, decode_picture
-from terraluna.downlink.report import image_report, result_report, write_image
+from terraluna.downlink.report import image_report
 
 __all__ = [
     "FORMATS",
@@ -38,6 +38,4 @@ __all__ = [
     "image_report",
     "packets_from_coefficients",
     "parse_packet",
-    "result_report",
-    "write_image",
 ]
