@@ -1,7 +1,8 @@
 """Scatter and bias of horizon fixes by Monte Carlo, against the published rows and against the stated covariance.
 
 The rows give no number of points. Their sigmas imply, through sigma_R = noise sqrt(k/n) with k = 5.3 for a lit arc of
-+-90 deg and 31 for +-60 deg, about 400, 400, 200, 120, 60 and 150 points: 0.16, 0.23, 0.21, 1.1, 2.0 and 0.39 a pixel of arc.
++-90 deg and 31 for +-60 deg, about 400, 400, 200, 120, 60 and 150 points: 0.16, 0.23, 0.21, 1.1, 2.0 and 0.39 a pixel
+of arc.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ PAIRS = 250
 # The rows must be met within 10 % (this project's numbers); 250 draws and their mirror images know a sigma to 4.5 %.
 SIGMA_TOLERANCE = 0.10
 BIAS_TOLERANCE = 0.10
-# The published biases are means of a finite number of draws. The linear bias of the first row is 0.07 km (paired draws know
-# it to 0.01), published is 0.4 with a sigma of 21.8: some 4,000 draws. That adds sigma/sqrt(4000) to each bias: 18 km and
-# 94 km; to first order the two published biases should stand as 53^2 : 14.5^2 = 1 : 13.4, and stand as 1 : 15.9.
+# The published biases are means of a finite number of draws. The linear bias of the first row is 0.07 km (paired draws
+# know it to 0.01), published is 0.4 with a sigma of 21.8: some 4,000 draws. That adds sigma/sqrt(4000) to each bias:
+# 18 km and 94 km. To first order the two biases should stand as 14.5^2 : 53^2 = 1 : 13.4, and stand as 1 : 15.9.
 PUBLISHED_DRAWS = 4000
 # A corrected fix may keep a fifth of its sigma as bias.
 BIAS_SHARE = 0.2
@@ -63,7 +64,7 @@ class Pinhole:
 def monte_carlo(row: int) -> tuple[Floats, Floats, Floats]:
     """Range errors (pairs, 2) of the linear and of the unbiased method, and stated sigmas of the latter.
 
-    Each draw is used with both signs: the mean of a pair is free of the first-order error, so a bias of a hundredth of a
+    Each draw is used with both signs: the mean of a pair is free of the first-order error, so a bias of 0.01 of a
     sigma shows in a few hundred draws.
     """
     _, radius, radius_px, range_km, half_deg, points, _, _ = ROWS[row]

@@ -31,14 +31,14 @@ from terraluna.opnav.horizon import (
 )
 from terraluna.opnav.limb_height import LimbHeight
 from terraluna.opnav.types import BodyFix, Floats, LimbDirections, Method, Status
-from terraluna.opnav.vectors import unit
+from terraluna.opnav.vectors import chi_square_limit, unit
 
 _ITERATIONS = 20
 _CONVERGED = 1e-13
 """Steps below this fraction of the angular radius are rounding."""
 
 CHI_SQUARE_SIGMAS = 5.0
-"""A fit whose chi-square lies this many of its own standard deviations above its mean is marked degraded."""
+"""A fit whose chi-square is as unlikely as 5 sigma is marked degraded."""
 
 MAX_RELATIVE_RANGE_SIGMA = 0.1
 """Beyond a tenth of the range the covariance no longer describes the error (range = 1/sin is not linear there)."""
@@ -139,7 +139,7 @@ def _unbiased(limb: LimbDirections, radii: Floats, camera_to_body: Floats | None
     freedom = len(residual) - 3
     arc = arc_extent(local)
     notes = []
-    if chi_square > freedom + CHI_SQUARE_SIGMAS * np.sqrt(2.0 * freedom):
+    if chi_square > chi_square_limit(freedom, CHI_SQUARE_SIGMAS):
         notes.append("residuals_exceed_noise")
     if arc < SHORT_ARC_RAD:
         notes.append("short_arc")

@@ -149,6 +149,20 @@ def _cross(a: Floats, b: Floats) -> Any:
 
 
 @njit(cache=True)
+def _dot(a: Floats, b: Floats) -> Any:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+@njit(cache=True)
+def _apply_matrix(m: Floats, v: Floats) -> Any:
+    """Product of (3, 3) and (3,): written out, since a library call costs ten times the arithmetic."""
+    out = np.empty(3)
+    for i in range(3):
+        out[i] = m[i, 0] * v[0] + m[i, 1] * v[1] + m[i, 2] * v[2]
+    return out
+
+
+@njit(cache=True)
 def _aberrate(d: Floats, beta: Floats) -> Any:
     gamma = 1.0 / np.sqrt(1.0 - beta @ beta)
     cosine = d @ beta
@@ -166,9 +180,11 @@ def linearise(problem: Any, position: Floats, attitude: Floats, height: float) -
     dz = np.zeros((3, UNKNOWNS))
     for body in range(2):
         c = problem.anchors[body] - position
-        distance = np.sqrt(c @ c)
+        distance = np.sqrt(_dot(c, c))
         d = c / distance
-        seen = attitude @ _aberrate(d, problem.beta[body])
+        beta = problem.beta[body]
+        moving = beta[0] != 0.0 or beta[1] != 0.0 or beta[2] != 0.0
+        seen = _apply_matrix(attitude, _aberrate(d, beta) if moving else d)
         for axis in range(3):
             dz[axis, :] = 0.0
         z[2] = 1.0 / distance - problem.inverse_range[body]
@@ -176,18 +192,22 @@ def linearise(problem: Any, position: Floats, attitude: Floats, height: float) -
         dz[:, 6] = -problem.height_partial[body]
         for axis in range(2):
             e = problem.basis[body, axis]
-            z[axis] = e @ seen
-            e_inertial = attitude.T @ e
+            z[axis] = _dot(e, seen)
+            e_inertial = _apply_matrix(attitude.T, e)
             # d(direction)/d(position) = -(I - dd')/distance; aberration (1e-4) is left out of the derivative.
-            dz[axis, :3] = -(e_inertial - d * (d @ e_inertial)) / distance
+            dz[axis, :3] = -(e_inertial - d * _dot(d, e_inertial)) / distance
             dz[axis, 3:6] = _cross(seen, e)  # e.(delta x s) = delta.(s x e)
         z -= problem.height_partial[body] * (height - problem.height[0])
-        residual[3 * body : 3 * body + 3] = problem.whiten[body] @ z
-        jacobian[3 * body : 3 * body + 3] = problem.whiten[body] @ dz
-        sun = attitude @ problem.sun[body]
+        for i in range(3):
+            for j in range(i + 1):
+                factor = problem.whiten[body, i, j]
+                residual[3 * body + i] += factor * z[j]
+                for column in range(UNKNOWNS):
+                    jacobian[3 * body + i, column] += factor * dz[j, column]
+        sun = _apply_matrix(attitude, problem.sun[body])
         if problem.bright[body, 1] > 0.0:
-            s1 = sun @ problem.basis[body, 0]
-            s2 = sun @ problem.basis[body, 1]
+            s1 = _dot(sun, problem.basis[body, 0])
+            s2 = _dot(sun, problem.basis[body, 1])
             angle = np.arctan2(s2, s1) - problem.bright[body, 0]
             residual[13 + body] = problem.bright[body, 1] * (angle - 2.0 * np.pi * np.round(angle / (2.0 * np.pi)))
             slope = (s1 * _cross(sun, problem.basis[body, 1]) - s2 * _cross(sun, problem.basis[body, 0])) / (
@@ -198,27 +218,27 @@ def linearise(problem: Any, position: Floats, attitude: Floats, height: float) -
             # Phase: angle at the body between the Sun and the observer, the observer being opposite the measured
             # direction.
             direction = problem.basis[body, 2]
-            cosine = -(sun @ direction)
+            cosine = -_dot(sun, direction)
             sine = np.sqrt(max(1.0 - cosine * cosine, 1e-16))
             residual[15 + body] = problem.phase[body, 1] * (np.arctan2(sine, cosine) - problem.phase[body, 0])
             jacobian[15 + body, 3:6] = problem.phase[body, 1] * _cross(sun, direction) / sine
     error = _log(attitude @ problem.attitude.T)
-    residual[6:9] = problem.attitude_whiten @ error
+    residual[6:9] = _apply_matrix(problem.attitude_whiten, error)
     jacobian[6:9, 3:6] = problem.attitude_whiten
-    residual[9:12] = problem.position_whiten @ (position - problem.position)
+    residual[9:12] = _apply_matrix(problem.position_whiten, position - problem.position)
     jacobian[9:12, :3] = problem.position_whiten
     residual[12] = (height - problem.height[0]) * problem.height[1]
     jacobian[12, 6] = problem.height[1]
     for law in range(laws):
-        seen = attitude @ problem.law_inertial[law]
+        seen = _apply_matrix(attitude, problem.law_inertial[law])
         # Beyond 90 deg the tangent part shrinks again; scaling by angle/sine keeps the pull growing with the angle.
-        cosine = seen @ problem.law_basis[law, 2]
+        cosine = _dot(seen, problem.law_basis[law, 2])
         sine = np.sqrt(max(1.0 - cosine * cosine, 1e-18))
         stretch = np.arctan2(sine, cosine) / sine if sine > 1e-8 else 1.0
         for axis in range(2):
             e = problem.law_basis[law, axis]
             row = FIXED_ROWS + 2 * law + axis
-            residual[row] = problem.law_weight[law] * (e @ seen) * stretch
+            residual[row] = problem.law_weight[law] * _dot(e, seen) * stretch
             jacobian[row, 3:6] = problem.law_weight[law] * _cross(seen, e)
     return residual, jacobian
 
@@ -268,6 +288,31 @@ def _damped_step(jacobian: Floats, residual: Floats, damping: float) -> Any:
 
 
 @njit(cache=True)
+def _apply(problem: Any, position: Floats, attitude: Floats, step: Floats) -> Any:
+    """Position and attitude after a step, to first order ``position + step[:3]`` and ``exp(step[3:6]) attitude``.
+
+    The part of the step that turns the observer about the Earth-Moon line is done as a true rotation, attitude too.
+    Both directions and ranges do not change under it, so a weakly known rotation (bright limb alone) is followed along
+    its curved valley instead of creeping down it in tangents.
+    """
+    line = problem.anchors[1] - problem.anchors[0]
+    axis = line / np.sqrt(line @ line)
+    arm = position - problem.anchors[0]
+    tangent = _cross(axis, arm)
+    square = tangent @ tangent
+    turn = (step[:3] @ tangent) / square if square > 0.0 else 0.0
+    if abs(turn) < 1e-12:
+        return position + step[:3], _exp(step[3:6]) @ attitude
+    # The linear step is a guess of the angle: beyond a radian it says no more than the sign.
+    turn = min(max(turn, -1.0), 1.0)
+    rotation = _exp(turn * axis)
+    rest = step[:3] - turn * tangent
+    new_position = problem.anchors[0] + rotation @ (arm + rest)
+    tilt = step[3:6] + turn * (attitude @ axis)
+    return new_position, _exp(tilt) @ attitude @ rotation.T
+
+
+@njit(cache=True)
 def _decompose(jacobian: Floats) -> Any:
     """Column scale, singular factors and inverse singular values (0 where free) of the Jacobian."""
     scale = np.sqrt(np.sum(jacobian * jacobian, axis=0))
@@ -294,8 +339,7 @@ def solve(problem: Any, position: Floats, attitude: Floats, height: float, itera
         if not definite:
             damping = max(damping * 10.0, 1e-12)
             continue
-        new_position = position + step[:3]
-        new_attitude = _exp(step[3:6]) @ attitude
+        new_position, new_attitude = _apply(problem, position, attitude, step)
         new_height = height + step[6]
         new_residual, new_jacobian = linearise(problem, new_position, new_attitude, new_height)
         new_cost = new_residual @ new_residual
@@ -317,8 +361,7 @@ def solve(problem: Any, position: Floats, attitude: Floats, height: float, itera
     if converged:
         # One exact step: what the normal equations lost in nearly free directions.
         step = -(vt.T @ (inverse * (u.T @ residual))) / scale
-        new_position = position + step[:3]
-        new_attitude = _exp(step[3:6]) @ attitude
+        new_position, new_attitude = _apply(problem, position, attitude, step)
         new_residual, new_jacobian = linearise(problem, new_position, new_attitude, height + step[6])
         if new_residual @ new_residual <= cost:
             position, attitude, height = new_position, new_attitude, height + step[6]

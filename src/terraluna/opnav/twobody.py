@@ -23,7 +23,6 @@ from terraluna.opnav.solver import (
     Solution,
     cost_split,
     information_split,
-    linearise,
     solve,
 )
 from terraluna.opnav.starts import Start, circle, circle_starts, direct_start, range_roots, root_start
@@ -36,20 +35,25 @@ from terraluna.opnav.types import (
     PositionFix,
     Status,
 )
-from terraluna.opnav.vectors import cross, length, tangent_basis, unit
+from terraluna.opnav.vectors import chi_square_limit, cross, length, skew, tangent_basis, unit
 
 Measurement = BodyFix | LineOfSight
 
 EXCLUDED_CHI_SQUARE = 16.0
 """A second solution whose chi-square is this much higher (4 sigma) is excluded."""
 
+MAX_TURN_RAD = 0.3
+"""A rotation about the Earth-Moon line less certain than this is an arc that no covariance describes."""
+
 SAME_SOLUTION = 9.0
 """Solutions closer than 3 sigma are one."""
 
 CHI_SQUARE_SIGMAS = 5.0
+"""A fix whose chi-square is as unlikely as 5 sigma is marked degraded."""
+
 _ITERATIONS = 60
-_RIVAL_ITERATIONS = 20
-"""A second root starts on the measured directions and one measured range: a minimum near there is found in ten steps."""
+_RIVAL_ITERATIONS = 12
+"""A second root starts on the measured directions and one range: a minimum near there takes fewer than ten steps."""
 _ROTATION_SOURCES = ("attitude", "bright_limb", "phase", "direction_law", "position_prior")
 
 
@@ -132,8 +136,8 @@ def fix_two_bodies(
         _rotation_evidence(problem, best, laws),
         _root_evidence(problem, best, starts, others, len(roots)),
     )
-    fix = _position_fix(problem, best, geometry, evidence, notes)
-    return replace(fix, alternatives=tuple(_position_fix(problem, s, geometry, evidence, notes) for s in others))
+    fix = position_fix(problem, best, geometry, evidence, notes)
+    return replace(fix, alternatives=tuple(position_fix(problem, s, geometry, evidence, notes) for s in others))
 
 
 def build_problem(
@@ -175,6 +179,8 @@ def build_problem(
             height[:] = m.limb_height_km, 1.0 / m.limb_height_sigma_km
         covariance = to_z @ noise @ to_z.T
         # 1/range is many decades below an angle: factor the correlation matrix to keep the digits.
+        if not (np.diag(covariance) > 0.0).all():
+            raise InputError(f"covariance of the {m.body} fix is not positive definite")
         scale = np.sqrt(np.diag(covariance))
         whiten[k] = whitener(covariance / np.outer(scale, scale), f"the {m.body} fix") / scale
     suns = np.zeros((2, 3))
@@ -289,24 +295,59 @@ def _group(shares: Mapping[str, float]) -> str:
     return max(GROUPS, key=lambda group: sum(shares.get(source, 0.0) for source in GROUPS[group]))
 
 
-def _position_fix(
-    problem: Problem, solution: Solution, geometry: Baseline, evidence: tuple[str, ...], notes: Sequence[str]
+def _second_order(position: Floats, covariance: Floats, anchors: Floats) -> tuple[Floats, Floats, float]:
+    """Shift (3,), added covariance (3, 3) and sigma (rad) of the rotation about the Earth-Moon line.
+
+    Turned by w about that line from the estimate, the truth lies w x arm - w^2/2 arm away, and the other errors turn
+    too: the mean over w is not the estimate. Without stars (a degree) this is as large as the thinnest axis of the
+    covariance; with stars it is nothing.
+    """
+    axis = unit(anchors[1] - anchors[0])
+    arm = position - anchors[0]
+    arm = arm - axis * (axis @ arm)
+    tangent = cross(axis, arm)
+    square = tangent @ tangent
+    if square == 0.0:
+        return np.zeros(3), np.zeros((3, 3)), 0.0
+    variance = tangent @ covariance @ tangent / square**2
+    others = np.eye(3) - np.outer(tangent, tangent) / square
+    turned = skew(axis) @ others
+    added = 0.5 * variance**2 * np.outer(arm, arm) + variance * turned @ covariance @ turned.T
+    return -0.5 * variance * arm, added, float(np.sqrt(variance))
+
+
+def position_fix(
+    problem: Problem,
+    solution: Solution,
+    geometry: Baseline,
+    evidence: tuple[str, ...],
+    notes: Sequence[str],
+    *,
+    second_order: bool = True,
 ) -> PositionFix:
+    """A solution with its axes, shares and status; arguments as :func:`fix_two_bodies` made them."""
     axes = fix_axes(solution.position, problem.anchors)
-    covariance = solution.covariance[:3, :3]
+    position, state_covariance = solution.position, solution.covariance.copy()
+    reasons = list(notes)
+    if second_order:
+        shift, added, turn = _second_order(position, state_covariance[:3, :3], problem.anchors)
+        if turn > MAX_TURN_RAD:
+            reasons.append("rotation_hardly_determined")
+        position = position + shift
+        state_covariance[:3, :3] += added
+    covariance = state_covariance[:3, :3]
     split = dict(zip(DIRECTIONS, information_split(solution.jacobian, solution.covariance, axes), strict=True))
     active = int(np.count_nonzero(np.any(solution.jacobian != 0.0, axis=1)))
     freedom = active - UNKNOWNS
-    reasons = list(notes)
-    if freedom > 0 and solution.cost > freedom + CHI_SQUARE_SIGMAS * np.sqrt(2.0 * freedom):
+    if freedom > 0 and solution.cost > chi_square_limit(freedom, CHI_SQUARE_SIGMAS):
         reasons.append("residuals_exceed_noise")
     status: Status = "degraded" if reasons else "ok"
     return PositionFix(
-        solution.position,
-        solution.position - geometry.moon_geometric_km,
+        position,
+        position - geometry.moon_geometric_km,
         covariance,
         solution.attitude,
-        solution.covariance,
+        state_covariance,
         solution.height,
         {name: float(np.sqrt(axis @ covariance @ axis)) for name, axis in zip(DIRECTIONS, axes, strict=True)},
         axes,
@@ -352,44 +393,3 @@ def _free(problem: Problem, best: Solution, geometry: Baseline) -> PositionFix:
     covariance = partial @ best.covariance[:3, :3] @ partial.T
     result = _refused("free_rotation_about_earth_moon_line")
     return replace(result, freedom=FreeRotation(axis, center, radius, ranges, covariance))
-
-
-def two_body_covariance(
-    position_earth_km: Floats,
-    geometry: Baseline,
-    attitude: AttitudePrior,
-    line_sigmas_rad: tuple[float, float],
-    range_sigmas_km: tuple[float | None, float | None] = (None, None),
-) -> PositionFix:
-    """Covariance of a two-body fix before there is a picture: linearised at a known position.
-
-    Args:
-        position_earth_km: (3,) true position from the Earth's centre, J2000.
-        geometry: where both bodies stand.
-        attitude: true attitude and its prior covariance.
-        line_sigmas_rad: standard deviation per axis of the Earth's and the Moon's direction, independent.
-        range_sigmas_km: standard deviation of either range; None where it isn't measured.
-    """
-    measurements: list[Measurement] = []
-    for name, anchor, line, distance_sigma in zip(
-        ("earth", "moon"), (geometry.earth_km, geometry.moon_km), line_sigmas_rad, range_sigmas_km, strict=True
-    ):
-        vector = attitude.rotation @ (anchor - position_earth_km)
-        distance = length(vector)
-        direction = vector / distance
-        across = np.eye(3) - np.outer(direction, direction)
-        if distance_sigma is None:
-            measurements.append(LineOfSight(name, direction, line**2 * across, aberration="removed"))
-        else:
-            covariance = (line * distance) ** 2 * across + distance_sigma**2 * np.outer(direction, direction)
-            measurements.append(BodyFix(name, vector, covariance, aberration="removed"))
-    problem = build_problem(measurements[0], measurements[1], geometry, attitude=attitude)
-    position = np.asarray(position_earth_km, dtype=np.float64)
-    exact = Solution(*solve(problem, position, problem.attitude, problem.height[0], 0))
-    return _position_fix(problem, exact, geometry, (), ())
-
-
-def residuals(problem: Problem, position: Floats, attitude: Floats, height_km: float) -> Floats:
-    """Whitened residuals (rows,) of a frame at a state; row meanings in :mod:`terraluna.opnav.solver`."""
-    result: Floats = linearise(problem, position, attitude, height_km)[0]
-    return result

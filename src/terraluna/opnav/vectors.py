@@ -30,6 +30,12 @@ def length(vector: Floats) -> float:
     return math.sqrt(vector @ vector)
 
 
+def chi_square_limit(degrees: int, sigmas: float) -> float:
+    """Chi-square that is exceeded about as seldom as a Gaussian exceeds ``sigmas`` (Wilson & Hilferty 1931)."""
+    part = 2.0 / (9.0 * degrees)
+    return degrees * (1.0 - part + sigmas * math.sqrt(part)) ** 3
+
+
 def tangent_basis(direction: Floats) -> tuple[Floats, Floats]:
     """Two unit vectors e1, e2 with (e1, e2, direction) right-handed.
 
