@@ -39,7 +39,9 @@ def _records(test_data: Path) -> list[dict[str, Any]]:
 
 
 def _scene(ephemeris: Ephemeris, et: float, position: np.ndarray) -> Scene:
-    return build_scene(ephemeris, Observer.from_state(ephemeris, et, np.r_[position, 0.0, 0.0, 0.0]), quality="navigation")
+    return build_scene(
+        ephemeris, Observer.from_state(ephemeris, et, np.r_[position, 0.0, 0.0, 0.0]), quality="navigation"
+    )
 
 
 def test_moon_of_the_records(ephemeris: Ephemeris, test_data: Path) -> None:
@@ -65,7 +67,7 @@ def frame(test_data: Path) -> dict[str, Any]:
     """Metadata of the frame of 2019-06-13 as a flat table of numbers."""
     out: dict[str, Any] = {}
     for line in (test_data / "epic/epic_1b_20190613184124.meta.txt").read_text().splitlines():
-        if line.startswith("{'") or line.startswith("OtherText"):
+        if line.startswith(("{'", "OtherText")):
             key, _, value = line.replace("OtherText: {'l1b_band443nm_geolocation' :", "").strip("{}, ").partition(":")
             if value.strip():
                 out[key.strip("' ")] = float(value.strip(" }"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from terraluna.errors import InputError, RefusedError
 from terraluna.trajectory import PropagatedTrajectory
 from terraluna.trajectory.observables import OBSERVABLES
 from terraluna.trajectory.reconstruct import FreeTime, Reconstruction, reconstruct
+from terraluna.trajectory.solution import kept_solution, read_facts
 from terraluna.trajectory.source import ReconstructSpec, parse_spec
 
 STILL = 0.02  # required: disc ratio and offset of the still within 2 %
@@ -26,8 +28,8 @@ STILL_LON_DEG = (-136.0, -126.0)
 # Solved state of the catalogue, itself good to tens of thousands of km in range and 0.2 degree in direction.
 OSIRIS_STATE = (-4284669.0, -650527.0, 2632090.0)
 OSIRIS_KM = 50000.0
-OSIRIS_CHECK_KM = 5000.0  # Moon's range on 25 September, published 1,185,000: 0.2 degree of direction at that range
-SIGMAS = 4.0
+CHI2_95 = {1: 3.84, 2: 5.99, 3: 7.81, 4: 9.49}  # chi-square, 95 %, by degrees of freedom
+STOP_SIGMAS = 0.01
 # Two members of the family of free returns, 3,449 km apart, are published for this time: this one must be as near.
 CHANGE_A = (-58902.8, -367731.1, -123707.7)
 CHANGE_KM = 3449.0
@@ -62,14 +64,26 @@ def test_dscovr_reproduces_its_still(ephemeris: Ephemeris) -> None:
     assert STILL_LON_DEG[0] < np.degrees(np.arctan2(y, x)) < STILL_LON_DEG[1]
 
 
-def test_osiris_rex_against_the_catalogue_and_the_unfitted_moon(ephemeris: Ephemeris) -> None:
+def test_osiris_rex_agrees_with_every_fact_and_with_an_independent_solution(ephemeris: Ephemeris) -> None:
     found = _solve("osiris-rex", ephemeris)
     state = found.trajectory(ephemeris).state(ephemeris.et("2017-10-02T00:00:00"))
     assert np.linalg.norm(state[:3] - OSIRIS_STATE) < OSIRIS_KM
-    check = next(r for r in found.residuals if not r.used)
-    assert check.label == "Moon on 25 September"
-    assert abs(check.residual) < OSIRIS_CHECK_KM
-    assert found.chi2 < SIGMAS**2
+    assert all(abs(r.residual) < 2.0 * r.sigma for r in found.residuals)
+    assert found.chi2 < CHI2_95[found.dof]
+
+
+@pytest.mark.parametrize("name", ["dscovr", "osiris-rex"])
+def test_kept_solution_is_the_solution_of_its_facts(name: str, ephemeris: Ephemeris) -> None:
+    facts = Path(str(files("terraluna").joinpath(f"data/reconstructions/{name}.toml")))
+    _, digest = read_facts(facts)
+    kept = kept_solution(facts, digest)
+    assert kept is not None, "the facts changed: run tools/solve_reconstructions.py"
+    found = _solve(name, ephemeris)
+    # The fit stops when a step is far below the sigmas.
+    sigma = np.sqrt(np.diag(found.covariance))
+    assert np.abs((kept.state - found.state) / sigma).max() < STOP_SIGMAS
+    assert np.sqrt(np.diag(kept.covariance)) == pytest.approx(sigma, rel=STOP_SIGMAS)
+    assert kept.chi2 == pytest.approx(found.chi2, rel=STOP_SIGMAS)
 
 
 @pytest.mark.slow

@@ -122,7 +122,9 @@ def test_hayabusa2_w2_numbers(ephemeris: Ephemeris) -> None:
     position = [30.15558294, -21415.8642996, 29138.0410665]
     # The published range is geometric: the norm of the position. A camera at rest to the Earth sees the Earth's phase
     # without aberration of the line of sight.
-    scene = build_scene(ephemeris, Observer.from_state(ephemeris, et, np.r_[position, 0.0, 0.0, 0.0]), quality="navigation")
+    scene = build_scene(
+        ephemeris, Observer.from_state(ephemeris, et, np.r_[position, 0.0, 0.0, 0.0]), quality="navigation"
+    )
     half_digit_km, half_digit_deg = 0.0005, 0.00005
     distance = np.linalg.norm(scene.observer.position_j2000_km)
     assert abs(distance - 36161.659) < half_digit_km

@@ -75,5 +75,7 @@ def output_folder(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{path}: cannot be made a folder: {error.strerror or error}; choose another with -o") from error
+        raise OutputError(
+            f"{path}: cannot be made a folder: {error.strerror or error}; choose another with -o"
+        ) from error
     return path

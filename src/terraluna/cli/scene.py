@@ -50,8 +50,10 @@ def _print(stage: Scene, report: dict[str, Any]) -> None:
     )
     for label, key, form in rows:
         table.add_row(label, *(format(b[key], form) for b in (earth, moon)))
-    for label, key in (("under the observer", "sub_observer"), ("under the Sun", "sub_solar")):
-        table.add_row(f"{label}, lat lon, deg", *(f"{b[key]['lat_deg']:.3f} {b[key]['lon_deg']:.3f}" for b in (earth, moon)))
+    for label, key in (("under observer", "sub_observer"), ("under Sun", "sub_solar")):
+        table.add_row(
+            f"{label}, lat lon, deg", *(f"{b[key]['lat_deg']:.3f} {b[key]['lon_deg']:.3f}" for b in (earth, moon))
+        )
     table.add_row("pixel x y radius", *(_pixel(b["pixel"]) for b in (earth, moon)))
     out = console()
     out.print(table)

@@ -84,5 +84,7 @@ def render(
     with Ephemeris() as ephemeris:
         view = MissionView.open(source, ephemeris)
         portrait = make_portrait(view, None if at is None else ephemeris.et(at))
-    write_png(output, portrait.picture, {"Title": f"{portrait.title}, {portrait.scene.utc} UTC", "Software": "terraluna"})
+    write_png(
+        output, portrait.picture, {"Title": f"{portrait.title}, {portrait.scene.utc} UTC", "Software": "terraluna"}
+    )
     say(str(output))

@@ -152,7 +152,8 @@ class Ephemeris:
 
     def state(self, target: str, et: float, center: str = "earth") -> Floats:
         """Geometric state of ``target`` from ``center`` at one time: (6,) km and km/s, J2000."""
-        return self.states(target, et, center)[0]
+        state: Floats = self.states(target, et, center)[0]
+        return state
 
     def position(self, target: str, et: float, center: str = "earth") -> Floats:
         """Geometric position of ``target`` from ``center`` at one time: (3,) km, J2000."""

@@ -63,7 +63,9 @@ def _check(view: MissionView, spec: MissionSpec, claim: ClaimSpec) -> ClaimResul
         holds = abs(_difference(computed, claim.published, claim.unit)) <= (claim.tolerance or 0.0)
     known = {c.id for c in spec.claims}
     if claim.contradicts is not None and claim.contradicts not in known:
-        raise CatalogueError(f"{spec.id}.toml: claim {claim.id!r} contradicts {claim.contradicts!r}, which is not there")
+        raise CatalogueError(
+            f"{spec.id}.toml: claim {claim.id!r} contradicts {claim.contradicts!r}, which is not there"
+        )
     verdict: Verdict = "agrees" if holds else "contradiction" if claim.contradicts else "disagrees"
     return ClaimResult(
         mission=spec.id,

@@ -22,7 +22,7 @@ _STEP_S = 900.0
 
 @dataclass(frozen=True)
 class PictureDate:
-    """Time of a picture: ``et`` (TDB s past J2000), ``sigma_s``, and ``chi2`` of the fit with ``measurements`` numbers."""
+    """Time of a picture: ``et`` (TDB s past J2000), ``sigma_s``, ``chi2`` and the count of ``measurements``."""
 
     et: float
     sigma_s: float

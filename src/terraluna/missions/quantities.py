@@ -152,7 +152,7 @@ def event(mission: MissionView, et: float) -> Value:
 def framing(mission: MissionView, et: float) -> Value:
     """Whether both discs lie wholly in the frame: ``both``, ``earth``, ``moon`` or ``none``."""
     scene = mission.scene(et)
-    seen = [b for b in ("earth", "moon") if (p := scene.pixels(b)) is not None and p.in_frame]  # type: ignore[arg-type]
+    seen = [b for b in ("earth", "moon") if (p := scene.pixels(b)) is not None and p.in_frame]
     return "both" if len(seen) == 2 else seen[0] if seen else "none"
 
 
@@ -180,7 +180,7 @@ def place_quadrant(mission: MissionView, et: float, lat_deg: float, lon_deg: flo
 
 @_quantity
 def moon_quadrant(mission: MissionView, et: float) -> Value:
-    """Where the Moon lies from the Earth in the image, by the larger offset: ``left``, ``right``, ``above``, ``below``."""
+    """Where the Moon lies from the Earth in the image: ``left``, ``right``, ``above`` or ``below``."""
     e, m = _pixels(mission, et, "earth"), _pixels(mission, et, "moon")
     dx, dy = m.x - e.x, m.y - e.y
     if abs(dx) > abs(dy):

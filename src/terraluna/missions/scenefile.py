@@ -42,7 +42,9 @@ def load_scene_file(path: Path) -> MissionSpec:
         return load_mission(scene.mission).model_copy(update={**given, "claims": [], "evidence": None})
     for key in ("camera", "observation", "trajectory", "pointing"):
         if key not in given:
-            raise CatalogueError(f"{path}: key {key}: is missing; give it, or start from a mission with mission = \"...\"")
+            raise CatalogueError(
+                f'{path}: key {key}: is missing; give it, or start from a mission with mission = "..."'
+            )
     title = scene.name or path.stem
     return MissionSpec(
         id=path.stem,

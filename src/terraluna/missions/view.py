@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 
 from terraluna.camera.catalogue import load_camera
 from terraluna.camera.model import Camera
 from terraluna.ephemeris import Ephemeris
-from pathlib import Path
-
 from terraluna.missions.catalogue import load_mission, mission_folder
-from terraluna.missions.scenefile import load_scene_file
 from terraluna.missions.model import MissionSpec
 from terraluna.missions.pointing import attitude_for
+from terraluna.missions.scenefile import load_scene_file
 from terraluna.scene.apparent import Observer
 from terraluna.scene.scene import Scene, build_scene
 from terraluna.trajectory.base import Trajectory
+from terraluna.trajectory.solution import solved_trajectory
 from terraluna.trajectory.source import trajectory_from_spec
 
 
@@ -44,8 +44,12 @@ class MissionView:
 
     @cached_property
     def trajectory(self) -> Trajectory:
-        """Where the spacecraft is."""
-        return trajectory_from_spec(self.spec.trajectory, self.ephemeris, self.folder, where=f"{self.spec.id}: trajectory")
+        """Where the spacecraft is. A reconstruction may stand in a file of facts of its own, with its solution kept."""
+        table = self.spec.trajectory
+        if table.get("kind") == "reconstruct" and "file" in table:
+            return solved_trajectory(self.folder / str(table["file"]), self.ephemeris)
+        named = {"name": self.spec.id, **table}
+        return trajectory_from_spec(named, self.ephemeris, self.folder, where=f"{self.spec.id}: trajectory")
 
     @cached_property
     def camera(self) -> Camera:

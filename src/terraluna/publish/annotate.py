@@ -22,6 +22,8 @@ _COLOURS = {"earth": EARTH_COLOUR, "moon": MOON_COLOUR}
 # Text below this many pixels across is too small to read; a narrow picture is padded to it.
 _LEAST_WIDTH = 480
 _MARGIN = 10
+# Pictures wider than this get larger letters and strokes, so that they can be read when the picture is shown smaller.
+_PLAIN_WIDTH = 900
 
 
 def annotate(portrait: Portrait) -> Picture:
@@ -31,10 +33,11 @@ def annotate(portrait: Portrait) -> Picture:
     picture = portrait.picture
     height, width = picture.shape[:2]
     lines = _caption(portrait)
-    font, small = _font(15), _font(13)
-    line_height = 19
+    scale = max(1.0, width / _PLAIN_WIDTH)
+    font, small = _font(round(15 * scale)), _font(round(13 * scale))
+    line_height, margin = round(19 * scale), round(_MARGIN * scale)
     canvas_width = max(width, _LEAST_WIDTH)
-    canvas = Image.new("RGB", (canvas_width, height + _MARGIN * 2 + line_height * len(lines)), (16, 18, 24))
+    canvas = Image.new("RGB", (canvas_width, height + margin * 2 + line_height * len(lines)), (16, 18, 24))
     left = (canvas_width - width) // 2
     canvas.paste(Image.fromarray(picture), (left, 0))
     # Drawing has no anti-aliasing of its own: a layer twice as large gives it.
@@ -42,9 +45,9 @@ def annotate(portrait: Portrait) -> Picture:
     draw = ImageDraw.Draw(layer)
     labels: list[tuple[float, float, str, tuple[int, int, int]]] = []
     for name in ("earth", "moon"):
-        pixels = portrait.scene.pixels(name)  # type: ignore[arg-type]
+        pixels = portrait.scene.pixels(name)
         if pixels is not None and pixels.partly_in_frame:
-            labels.append(_draw_body(draw, pixels, name, portrait.spec.magnify))
+            labels.append(_draw_body(draw, pixels, name, portrait.spec.magnify, scale))
     canvas.paste(layer.resize((width, height), Image.Resampling.LANCZOS), (left, 0), _alpha(layer, (width, height)))
     pen = ImageDraw.Draw(canvas)
     for x, y, text, colour in labels:
@@ -52,9 +55,9 @@ def annotate(portrait: Portrait) -> Picture:
         tx = min(max(x - box[2] / 2, 4), width - box[2] - 4) + left
         ty = min(max(y, 2), height - line_height)
         pen.text((tx, ty), text, fill=colour, font=font, stroke_width=2, stroke_fill=(0, 0, 0))
-    _scale_bar(pen, portrait, left, height, small)
+    _scale_bar(pen, portrait, left, height, small, scale)
     for i, line in enumerate(lines):
-        pen.text((_MARGIN, height + _MARGIN + i * line_height), line, fill=PALE if i else (255, 255, 255), font=font)
+        pen.text((margin, height + margin + i * line_height), line, fill=PALE if i else (255, 255, 255), font=font)
     return np.asarray(canvas, dtype=np.uint8)
 
 
@@ -71,7 +74,7 @@ def _font(size: int) -> Any:
 
 
 def _draw_body(
-    draw: ImageDraw, pixels: BodyPixels, name: str, magnify: int
+    draw: ImageDraw, pixels: BodyPixels, name: str, magnify: int, scale: float
 ) -> tuple[float, float, str, tuple[int, int, int]]:
     """Limb, pole and light of one body on the doubled layer; returns where its label goes in the picture."""
     colour = _COLOURS[name]
@@ -84,28 +87,29 @@ def _draw_body(
     radius = 2.0 * magnify * pixels.limb.radius
     outline = [tuple(p) for p in place(pixels.outline)]
     if radius >= 4.0:
-        draw.line([*outline, outline[0]], fill=(*colour, 170), width=2)
+        draw.line([*outline, outline[0]], fill=(*colour, 170), width=round(2 * scale))
     else:
-        draw.ellipse([*(center - 16.0), *(center + 16.0)], outline=(*colour, 200), width=2)
+        draw.ellipse([*(center - 16.0), *(center + 16.0)], outline=(*colour, 200), width=round(2 * scale))
     reach = max(radius, 16.0)
     for angle, length, shade in (
-        (pixels.north_angle_rad, 0.30 * reach + 14.0, colour),
-        (pixels.bright_limb_angle_rad, 0.15 * reach + 10.0, (255, 255, 160)),
+        (pixels.north_angle_rad, min(0.30 * reach, 60.0 * scale) + 14.0 * scale, colour),
+        (pixels.bright_limb_angle_rad, min(0.15 * reach, 30.0 * scale) + 10.0 * scale, (255, 255, 160)),
     ):
         # Angles run from up, counter-clockwise; y points down.
         way = np.array([-math.sin(angle), -math.cos(angle)])
         a, b = center + way * (reach + 3.0), center + way * (reach + 3.0 + length)
-        draw.line([*a, *b], fill=(*shade, 230), width=3)
+        draw.line([*a, *b], fill=(*shade, 230), width=round(3 * scale))
         if shade is colour:
-            head = b + way * 12.0
-            draw.text((head[0] - 6, head[1] - 12), "N", fill=(*colour, 255), font=_font(24))
+            draw.text(
+                tuple(b + way * 14.0 * scale), "N", fill=(*colour, 255), font=_font(round(24 * scale)), anchor="mm"
+            )
         else:
-            draw.ellipse([*(b - 6.0), *(b + 6.0)], fill=(255, 255, 160, 230))
+            draw.ellipse([*(b - 6.0 * scale), *(b + 6.0 * scale)], fill=(255, 255, 160, 230))
     below = float(np.max(place(pixels.outline)[:, 1])) if radius >= 4.0 else float(center[1]) + 16.0
     return float(center[0]) / 2.0, below / 2.0 + 6.0, name.capitalize(), colour
 
 
-def _scale_bar(pen: ImageDraw, portrait: Portrait, left: int, height: int, font: Any) -> None:
+def _scale_bar(pen: ImageDraw, portrait: Portrait, left: int, height: int, font: Any, scale: float) -> None:
     """A bar of a round angle at the lower left, with its length."""
     camera = portrait.scene.camera
     if camera is None:
@@ -117,11 +121,11 @@ def _scale_bar(pen: ImageDraw, portrait: Portrait, left: int, height: int, font:
     power = 10.0 ** math.floor(math.log10(target / unit))
     size = max(m for m in (1.0, 2.0, 5.0) if m * power <= target / unit) * power
     length = size * unit / per_pixel
-    x, y = left + 14, height - 14
-    pen.line([x, y, x + length, y], fill=PALE, width=2)
+    x, y, stroke = left + 14.0 * scale, height - 14.0 * scale, round(2 * scale)
+    pen.line([x, y, x + length, y], fill=PALE, width=stroke)
     for end in (x, x + length):
-        pen.line([end, y - 4, end, y + 4], fill=PALE, width=2)
-    pen.text((x, y - 22), f"{size:g} {name}", fill=PALE, font=font, stroke_width=2, stroke_fill=(0, 0, 0))
+        pen.line([end, y - 4 * scale, end, y + 4 * scale], fill=PALE, width=stroke)
+    pen.text((x, y - 22 * scale), f"{size:g} {name}", fill=PALE, font=font, stroke_width=2, stroke_fill=(0, 0, 0))
 
 
 def _caption(portrait: Portrait) -> list[str]:

@@ -69,9 +69,7 @@ def _fills_frame(scene: Scene) -> bool:
     return any(float(axis @ b.cone @ axis) > 0.0 and float(axis @ b.center_j2000_km) > 0.0 for b in scene.bodies)
 
 
-def make_portrait(
-    view: MissionView, et: float | None = None, materials: dict[str, Material] | None = None
-) -> Portrait:
+def make_portrait(view: MissionView, et: float | None = None, materials: dict[str, Material] | None = None) -> Portrait:
     """Render the portrait of a mission or scene file.
 
     Args:

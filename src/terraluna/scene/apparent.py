@@ -110,7 +110,7 @@ def _surface_point(vector: Floats) -> SurfacePoint:
 
 
 def sub_observer_point(ephemeris: Ephemeris, body: str, radii_km: Floats, observer: Observer) -> SurfacePoint:
-    """Point of the surface on the line from the observer to the centre; equals ``subpnt('INTERCEPT/ELLIPSOID', ..., 'CN+S', ...)``.
+    """Point of the surface on the line from the observer to the centre; SPICE: subpnt, INTERCEPT/ELLIPSOID, CN+S.
 
     The light time is that of the point itself, not of the centre: 21 ms and 1.5e-6 rad of Earth rotation apart.
     """
@@ -131,7 +131,7 @@ def sub_observer_point(ephemeris: Ephemeris, body: str, radii_km: Floats, observ
 
 
 def sub_solar_point(ephemeris: Ephemeris, body: str, radii_km: Floats, observer: Observer) -> SurfacePoint:
-    """Point of the surface on the line from the centre to the Sun, as the observer sees it; equals ``subslr('INTERCEPT/ELLIPSOID')``.
+    """Point of the surface on the line from the centre to the Sun, as the observer sees it; SPICE: subslr.
 
     As in SPICE the light time to the observer is that of the point, and the Sun is seen from the point itself, whose
     spin adds to the aberration (1.5e-6 rad at the Earth's equator).
@@ -141,7 +141,7 @@ def sub_solar_point(ephemeris: Ephemeris, body: str, radii_km: Floats, observer:
     for _ in range(_TURNS):
         epoch = observer.et - lt
         # A state fixed to the ground has no velocity in the rotating frame; the inverse transform gives it one.
-        ground = np.linalg.solve(ephemeris.state_rotation(body, epoch), np.r_[point, 0.0, 0.0, 0.0])
+        ground: Floats = np.linalg.solve(ephemeris.state_rotation(body, epoch), np.r_[point, np.zeros(3)])
         here = Observer.from_state(ephemeris, epoch, ground, body)
         sun = ground[:3] + apparent_place(ephemeris, "sun", here).vector_km
         rotation = ephemeris.rotation(body, epoch)

@@ -9,9 +9,7 @@ import numpy as np
 from terraluna.ephemeris import unit
 from terraluna.scene.bodies import BodyView
 
-Event = Literal[
-    "clear", "moon_transits_earth", "earth_transits_moon", "moon_hidden", "earth_hidden", "partial"
-]
+Event = Literal["clear", "moon_transits_earth", "earth_transits_moon", "moon_hidden", "earth_hidden", "partial"]
 
 # Samples of the limb; the depth of a limb point inside the other disc is smooth, so a parabola through the extreme
 # sample and its neighbours finds the extreme to about (2 pi / n)^4 of the disc's size.

@@ -77,7 +77,9 @@ def fit_ellipse(points: Floats) -> Ellipse:
     level = 1.0 + float(center @ Q @ center)
     values, vectors = np.linalg.eigh(Q / level)
     if values[0] <= 0.0:
-        raise GeometryError("the outline in the image is not an ellipse: part of the body is beside or behind the camera")
+        raise GeometryError(
+            "the outline in the image is not an ellipse: part of the body is beside or behind the camera"
+        )
     minor, major = (float(v) for v in 1.0 / np.sqrt(values[::-1]))
     angle = float(np.arctan2(vectors[1, 0], vectors[0, 0])) % np.pi
     cx, cy = middle + scale * center
