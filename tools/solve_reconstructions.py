@@ -23,15 +23,12 @@ def main() -> None:
             found = spec.solve(ephemeris)
             path = write_solution(facts, Solution.of(found), digest)
             sigma = ", ".join(f"{math.sqrt(found.covariance[i, i]):.0f}" for i in range(3))
-            print(
-                f"{path.name}: chi2 {found.chi2:.2f}, dof {found.dof}, sigma {sigma[0]:.0f} {sigma[1]:.0f} {sigma[2]:.0f} km"
-            )
+            print(f"{path.name}: chi2 {found.chi2:.2f}, dof {found.dof}, sigma {sigma} km")
             for name, (et, s) in found.times.items():
                 print(f"  {name}: {ephemeris.utc(et)} +- {s:.0f} s")
             for row in found.residuals:
-                print(
-                    f"  {row.label} [{row.component}]: {row.observed:.6g} {row.computed:.6g} ({row.residual / row.sigma:+.2f} sigma)"
-                )
+                deviation = row.residual / row.sigma
+                print(f"  {row.label} [{row.component}]: {row.observed:.6g} {row.computed:.6g} {deviation:+.2f} sigma")
 
 
 if __name__ == "__main__":

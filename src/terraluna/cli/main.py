@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from terraluna import __version__
-from terraluna.cli import catalogue, scene, show
+from terraluna.cli import catalogue, decode, scene, show
 from terraluna.cli.common import EXIT_BAD_INPUT, fail
 from terraluna.errors import TerralunaError
 
@@ -50,6 +50,7 @@ app.command()(show.show)
 app.command()(catalogue.claims)
 app.command()(scene.scene)
 app.command()(show.render)
+app.command()(decode.decode)
 
 
 def run() -> None:

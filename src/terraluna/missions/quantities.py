@@ -189,10 +189,10 @@ def moon_quadrant(mission: MissionView, et: float) -> Value:
 
 
 @_quantity
-def north_direction(mission: MissionView, et: float) -> Value:
-    """Where the Earth's north pole points in the image: ``up``, ``up-left``, ``left`` ... (eighths of a turn)."""
-    names = ("up", "up-left", "left", "down-left", "down", "down-right", "right", "up-right")
-    return names[round(math.degrees(_pixels(mission, et, "earth").north_angle_rad) / 45.0) % 8]
+def north_quadrant(mission: MissionView, et: float) -> Value:
+    """Quarter of the picture toward which the Earth's north pole points: ``upper left``, ``lower right`` ..."""
+    angle = _pixels(mission, et, "earth").north_angle_rad
+    return f"{'upper' if math.cos(angle) > 0.0 else 'lower'} {'left' if math.sin(angle) > 0.0 else 'right'}"
 
 
 @_quantity

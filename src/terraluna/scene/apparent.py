@@ -141,7 +141,8 @@ def sub_solar_point(ephemeris: Ephemeris, body: str, radii_km: Floats, observer:
     for _ in range(_TURNS):
         epoch = observer.et - lt
         # A state fixed to the ground has no velocity in the rotating frame; the inverse transform gives it one.
-        ground: Floats = np.linalg.solve(ephemeris.state_rotation(body, epoch), np.r_[point, np.zeros(3)])
+        turn = ephemeris.state_rotation(body, epoch)
+        ground = np.asarray(np.linalg.solve(turn, np.r_[point, np.zeros(3)]), dtype=np.float64)
         here = Observer.from_state(ephemeris, epoch, ground, body)
         sun = ground[:3] + apparent_place(ephemeris, "sun", here).vector_km
         rotation = ephemeris.rotation(body, epoch)
