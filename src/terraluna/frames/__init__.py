@@ -3,6 +3,8 @@
 Importing this package is cheap: each reader and its libraries load when a file of that format is read.
 """
 
+from terraluna.frames.calibrate import Calibration, calibrate, known_calibration
+from terraluna.frames.camera_of import camera_of
 from terraluna.frames.limits import Limits
 from terraluna.frames.observation import (
     CalibratedFrame,
@@ -17,6 +19,7 @@ from terraluna.frames.read import read_frame
 
 __all__ = [
     "CalibratedFrame",
+    "Calibration",
     "CameraHint",
     "Claim",
     "HeaderWarning",
@@ -24,5 +27,8 @@ __all__ = [
     "Observation",
     "Pointing",
     "RawFrame",
+    "calibrate",
+    "camera_of",
+    "known_calibration",
     "read_frame",
 ]

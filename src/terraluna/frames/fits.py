@@ -37,6 +37,15 @@ _DISTANCES: Final = (
 )
 
 
+_KEYWORD = re.compile(rb"[A-Z0-9_-]{1,8} *=|HIERARCH |COMMENT|HISTORY|CONTINUE|END {5}")
+_MAX_CARDS: Final = 20_000
+
+
+def _not_text(block: bytes) -> bool:
+    """Whether a block can't belong to a header: headers are printable ASCII, data hardly ever are."""
+    return sum(not 32 <= b < 127 for b in block) > len(block) // 50
+
+
 def _headers(file: BinaryIO, path: Path, limits: Limits) -> Iterator[tuple[Header, int]]:
     """Headers of the HDUs with the offset of the data behind each; stops at the first that can't be read."""
     from astropy.io.fits import Header
@@ -51,6 +60,9 @@ def _headers(file: BinaryIO, path: Path, limits: Limits) -> Iterator[tuple[Heade
         end = -1
         while len(raw) < limits.label_bytes:
             block = file.read(_BLOCK)
+            if raw and _not_text(block):
+                end = len(raw)  # the END card is lost and this is the data
+                break
             raw += block
             ended = any(block[i : i + 80].rstrip(b" \0") == b"END" for i in range(0, len(block), 80))
             if ended or len(block) < _BLOCK:
@@ -59,8 +71,10 @@ def _headers(file: BinaryIO, path: Path, limits: Limits) -> Iterator[tuple[Heade
         if end < 80:
             return
         clean = bytes(b if 32 <= b < 127 else 32 for b in raw[: end - end % 80])
+        # Only cards with a proper keyword are kept: astropy takes its time over each one that it can't understand.
+        cards = [c for i in range(0, len(clean), 80) if _KEYWORD.match(c := clean[i : i + 80])][:_MAX_CARDS]
         try:
-            header = Header.fromstring(clean.decode("ascii"))
+            header = Header.fromstring(b"".join(cards).decode("ascii"))
         except Exception:  # astropy raises many kinds on a damaged header; whatever it is, this HDU can't be read
             return
         place += end

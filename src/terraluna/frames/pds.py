@@ -39,6 +39,11 @@ def read_pds3(path: Path, sha256: str, limits: Limits) -> RawFrame:
     with path.open("rb") as file:
         text = file.read(limits.label_bytes).decode("latin-1")
     label, warnings = parse_label(text)
+    if not isinstance(label.get("IMAGE"), Mapping):
+        mended, found = parse_label(text, repair=True)
+        if isinstance(mended.get("IMAGE"), Mapping):
+            label = mended
+            warnings = [*found, HeaderWarning("LABEL", "a quotation mark is missing; the label was mended to be read")]
     image = _image_object(path, label)
     place, offset = _locate(path, label, image)
     rows, columns = _size(path, image)
@@ -48,6 +53,7 @@ def read_pds3(path: Path, sha256: str, limits: Limits) -> RawFrame:
     encoding = str(image.get("ENCODING_TYPE") or "N/A").upper()
     if encoding not in {"N/A", "NONE", "NULL"}:
         raise InputError(f"{path}: IMAGE is compressed ({encoding[:40]}); only Voyager IMQ files are unpacked here")
+    limits.check_array(path, (rows, columns), kind)
     limits.check_file(place)
     data, missing, found = read_raster(
         place,

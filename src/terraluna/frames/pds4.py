@@ -48,6 +48,7 @@ def read_pds4(path: Path, sha256: str, limits: Limits) -> RawFrame:
     offset = number(find(image, "offset"))
     if kind is None or offset is None or not 0 <= offset < 1e12:
         raise InputError(f"{path}: data type {str(find(image, 'data_type'))[:40]} or offset of the image is not usable")
+    limits.check_array(path, (rows, columns), kind)
     data, missing, warnings = read_raster(place, int(offset), (rows, columns), kind, limits, keyword="Array_2D_Image")
     scale, zero = number(find(image, "scaling_factor")), number(find(image, "value_offset"))
     if (scale is not None and scale != 1.0) or zero:

@@ -50,7 +50,7 @@ def observation_from_label(
         spacecraft=spacecraft,
         target=target.lower() if target else None,
         utc=iso(midpoint(start, stop, span)),
-        utc_start=iso(start),
+        utc_start=iso(start) if find(label, "START_TIME") is not None else None,
         exposure_s=exposure,
         filter=text(find(label, "FILTER_NAME")) or text(find(label, "FILTER_NUMBER")),
         unit=_unit(label),

@@ -6,9 +6,10 @@ unpacked. Colour pictures are (rows, columns, 3) in R, G, B; transparency is dro
 
 from __future__ import annotations
 
+import logging
 import warnings as python_warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from terraluna.frames.observation import HeaderWarning, Observation, RawFrame
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.ImageFile import ImageFile
 
 _FORMATS: Final = {"PNG": "png", "JPEG": "jpeg", "MPO": "jpeg", "TIFF": "tiff"}
 _BYTES_PER_PIXEL: Final = {"I": 4, "F": 4, "I;16": 2, "I;16B": 2, "I;16L": 2, "L": 1, "1": 1, "P": 3}
@@ -34,16 +36,20 @@ def read_picture(path: Path, sha256: str, limits: Limits) -> RawFrame:
     Raises:
         InputError: it can't be decoded at all, or the limits forbid it.
     """
-    from PIL import Image, ImageFile
+    # The file is opened here, not by Pillow, which leaves it open when it fails.
+    with path.open("rb") as file:
+        return _read(path, file, sha256, limits)
+
+
+def _read(path: Path, file: BinaryIO, sha256: str, limits: Limits) -> RawFrame:
+    from PIL import ImageFile
 
     try:
-        with python_warnings.catch_warnings():
-            python_warnings.simplefilter("ignore")
-            image = Image.open(path, formats=["PNG", "JPEG", "TIFF", "MPO"])
+        image = _open(file)
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error ... on damaged files
         raise InputError(f"{path}: the picture can't be opened ({_line(error)}); fetch it again") from None
     with image:
-        picture: Image.Image = image
+        picture: Image = image
         width, height = image.size
         channels = _BYTES_PER_PIXEL.get(image.mode, 4)
         limits.check_array(path, (height, width), f"V{channels}")
@@ -58,7 +64,7 @@ def read_picture(path: Path, sha256: str, limits: Limits) -> RawFrame:
                 except Exception as error:  # as above: try once more for the rows that are there
                     truncated.append(HeaderWarning("pixels", f"the picture is damaged: {_line(error)}"))
                     ImageFile.LOAD_TRUNCATED_IMAGES = True
-                    picture = _again(path, error)
+                    picture = _again(path, file, error)
                 data = _pixels(path, picture)
                 tags, bad = read_exif(picture)
                 chunks = _chunks(picture)
@@ -78,11 +84,28 @@ def _line(error: BaseException) -> str:
     return " ".join(str(error).split())[:100] or type(error).__name__
 
 
-def _again(path: Path, error: BaseException) -> Image:
+def _open(file: BinaryIO) -> ImageFile:
+    """Open a picture without Pillow's own limit on pixels; the caller checks the size against ours before loading."""
     from PIL import Image
 
+    # Pillow logs what it finds wrong; without a handler those lines would end up on the terminal.
+    logger = logging.getLogger("PIL")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+    before = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = None
     try:
-        image = Image.open(path, formats=["PNG", "JPEG", "TIFF", "MPO"])
+        with python_warnings.catch_warnings():
+            python_warnings.simplefilter("ignore")
+            return Image.open(file, formats=["PNG", "JPEG", "TIFF", "MPO"])
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+def _again(path: Path, file: BinaryIO, error: BaseException) -> Image:
+    try:
+        file.seek(0)
+        image = _open(file)
         image.load()
     except Exception:  # as in read_picture
         raise InputError(f"{path}: the picture can't be decoded ({_line(error)}); fetch it again") from None

@@ -35,17 +35,35 @@ _REAL = re.compile(r"[-+]?(?:\d{1,30}\.\d{0,30}|\.\d{1,30}|\d{1,30})(?:[eE][-+]?
 _BASED = re.compile(r"(\d{1,2})#([-+]?[0-9A-Fa-f]{1,16})#\Z")
 
 
-def parse_label(text: str) -> tuple[dict[str, Any], list[HeaderWarning]]:
+_KEYWORD_LINE = re.compile(r"[ \t]*\^?[A-Z][A-Z0-9_:]{1,60}[ \t]+=")
+
+
+def _mended(text: str) -> str:
+    """The label with quotation marks closed in front of a line that starts a new keyword."""
+    out: list[str] = []
+    inside = False
+    for line in text.split("\n"):
+        if inside and _KEYWORD_LINE.match(line):
+            out[-1] = out[-1].rstrip("\r") + '"'
+            inside = False
+        if line.count('"') % 2:
+            inside = not inside
+        out.append(line)
+    return "\n".join(out)
+
+
+def parse_label(text: str, repair: bool = False) -> tuple[dict[str, Any], list[HeaderWarning]]:
     """Read a PDS3 label.
 
     Args:
         text: the label; whatever follows the END statement is ignored.
+        repair: close quotation marks that would swallow the next keyword (a lost mark turns the rest inside out).
 
     Returns:
         The keywords in order (namespaces kept, upper case; objects and groups are nested dictionaries, a repeated
         object gets ``#2`` and so on; units stay with the value as ``"12.5 <MS>"``), and what couldn't be read.
     """
-    tokens = _tokens(text)
+    tokens = _tokens(_mended(text) if repair else text)
     root: dict[str, Any] = {}
     stack = [root]
     warnings: list[HeaderWarning] = []

@@ -84,9 +84,6 @@ class _Places:
             return self.place(MOONS[body])
         return self._claimed[body][0] if body in self._claimed else None
 
-    def claim_for(self, body: str) -> Claim | None:
-        return self._claimed[body][1] if body in self._claimed else None
-
     def slack_km(self, *bodies: str) -> float:
         """How far the line between bodies can be off: motion in the epoch slack, and orbits of unlisted moons."""
         total = 0.0
@@ -296,51 +293,75 @@ def _distances(claims: tuple[Claim, ...], places: _Places) -> list[HeaderWarning
 
 
 def _spacecraft(claims: tuple[Claim, ...], places: _Places) -> list[HeaderWarning]:
-    """The stated place of the spacecraft (and of bodies that only the header knows) against the stated distances."""
-    wrong: dict[str, list[tuple[Claim, float, float]]] = {}
-    right: dict[str, int] = {}
-    for claim in claims:
-        if claim.quantity != "distance" or (places.known(claim.body) and places.known(claim.origin)):
+    """Stated places of the spacecraft (and of bodies that only the header knows) against distances and each other.
+
+    A place that contradicts more of the header than it agrees with is the one to blame; otherwise the distance is.
+    """
+    stated = [c for c in claims if c.quantity == "position" and not places.known(c.body)]
+    distances = [c for c in claims if c.quantity == "distance"]
+    out: list[HeaderWarning] = []
+    blamed: set[str] = set()
+    spare: list[HeaderWarning] = []
+    for claim in stated:
+        origin = places.place(claim.origin)
+        if origin is None or not np.isfinite(claim.value).all():
             continue
-        body, origin = places.place(claim.body), places.place(claim.origin)
-        source = places.claim_for(claim.origin) or places.claim_for(claim.body)
-        if body is None or origin is None or source is None:
-            continue
-        expected = float(np.linalg.norm(body[:3] - origin[:3]))
-        # The place's own origin ties it to the ephemeris without error; any other body brings its motion in.
-        tied = source.origin in {claim.body, claim.origin} or not any(
-            places.known(b) for b in (claim.body, claim.origin)
-        )
-        moved = (
-            0.0 if tied else places.slack_km(claim.body, claim.origin) + APPARENT * float(np.linalg.norm(source.value))
-        )
-        allowed = moved + (APPARENT + PRINTED) * expected + claim.slack
-        if abs(claim.value[0] - expected) > allowed:
-            wrong.setdefault(source.keyword, []).append((claim, claim.value[0], expected))
-        else:
-            right[source.keyword] = right.get(source.keyword, 0) + 1
-    out = []
-    sources = {c.keyword: c for c in claims if c.quantity == "position"}
-    for keyword, found in wrong.items():
-        if len(found) > right.get(keyword, 0):
-            length = float(np.linalg.norm(sources[keyword].value))
-            parts = "; ".join(
-                f"{c.keyword} says {_km(said)}, this place gives {_km(gives)}" for c, said, gives in found
+        place = origin[:3] + np.asarray(claim.value)
+        wrong: list[tuple[Claim, float, float]] = []
+        parts: list[str] = []
+        agree = 0
+        for other in distances:
+            result = _distance_fits(claim, place, other, places)
+            if result is None:
+                continue
+            fits, expected = result
+            if fits:
+                agree += 1
+            else:
+                wrong.append((other, other.value[0], expected))
+                parts.append(f"{other.keyword} says {_km(other.value[0])}, this place gives {_km(expected)}")
+        for other in stated:
+            base = places.place(other.origin)
+            if other is claim or other.body != claim.body or base is None:
+                continue
+            off = float(np.linalg.norm(base[:3] + np.asarray(other.value) - place))
+            allowed = places.slack_km(claim.origin, other.origin) + APPARENT * (
+                float(np.linalg.norm(claim.value)) + float(np.linalg.norm(other.value))
             )
-            twins = [
-                c.keyword for c in claims if c.quantity == "distance" and abs(c.value[0] - length) < PRINTED * length
-            ]
-            twin = f"; its length {_km(length)} is {twins[0]}" if twins else ""
-            out.append(
-                HeaderWarning(
-                    keyword, f"this is not the place of the spacecraft: {parts}{twin}", _vector(sources[keyword].value)
-                )
-            )
+            if off <= allowed:
+                agree += 1
+            else:
+                parts.append(f"{other.keyword} is {_km(off)} away")
+        if len(parts) > agree:
+            length = float(np.linalg.norm(claim.value))
+            twins = [c.keyword for c in distances if abs(c.value[0] - length) < PRINTED * length]
+            twin = f"; its length {_km(length)} is {twins[0]}" if twins and wrong else ""
+            text = f"this is not the place of {_name(claim.body)}: {'; '.join(parts)}{twin}"
+            out.append(HeaderWarning(claim.keyword, text, _vector(claim.value)))
+            blamed.add(claim.keyword)
         else:
-            for claim, said, gives in found:
-                text = f"the distance contradicts the position {keyword}"
-                out.append(HeaderWarning(claim.keyword, text, _km(said), _km(gives)))
-    return out
+            for other, said, gives in wrong:
+                text = f"the distance contradicts the position {claim.keyword}"
+                spare.append(HeaderWarning(other.keyword, text, _km(said), _km(gives)))
+    return out if blamed else spare
+
+
+def _distance_fits(claim: Claim, place: Vector, distance: Claim, places: _Places) -> tuple[bool, float] | None:
+    """Whether a stated distance fits a stated place, and the distance that the place gives; None if unrelated."""
+    ends = {distance.body, distance.origin}
+    if claim.body not in ends or len(ends) != 2:
+        return None
+    other = next(iter(ends - {claim.body}))
+    there = places.place(other)
+    if there is None:
+        return None
+    expected = float(np.linalg.norm(place - there[:3]))
+    # The claim's own origin ties it to the ephemeris exactly; any other body brings its motion in.
+    moved = 0.0
+    if other != claim.origin and places.known(other):
+        moved = places.slack_km(claim.origin, other) + APPARENT * float(np.linalg.norm(claim.value))
+    allowed = moved + (APPARENT + PRINTED) * expected + distance.slack
+    return abs(distance.value[0] - expected) <= allowed, expected
 
 
 def _phases(claims: tuple[Claim, ...], places: _Places) -> list[HeaderWarning]:
