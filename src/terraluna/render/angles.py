@@ -42,6 +42,13 @@ def fast_atan2(y: float, x: float) -> float:
 
 
 @njit(cache=True, error_model="numpy")
+def arc_cosine(cosine: float) -> float:
+    """Return the angle 0..pi of a cosine, which is held inside -1..1."""
+    c = min(1.0, max(-1.0, cosine))
+    return fast_atan2(math.sqrt((1.0 - c) * (1.0 + c)), c)
+
+
+@njit(cache=True, error_model="numpy")
 def fast_exp(x: float) -> float:
     """Return exp(x) for x <= 0, absolute error below 1e-12; arguments below -40 count as -40 (4e-18).
 

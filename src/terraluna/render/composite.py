@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit, prange
 
+from terraluna.render.angles import arc_cosine, fast_atan2
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -38,17 +40,21 @@ def lay_over(  # type: ignore[no-untyped-def]
     share = 1.0 / (oversample * oversample)
     for i in prange(rows):
         y = row + i - top
+        if oversample == 1:
+            p = row + i - fine_row
+            for j in range(columns):
+                x = column + j - left
+                q = column + j - fine_column
+                dark = opacity[p, q, 0]
+                for b in range(bands):
+                    if not single:
+                        dark = opacity[p, q, b]
+                    canvas[y, x, b] = canvas[y, x, b] * (1.0 - dark) + gain * radiance[p, q, b]
+            continue
         light = np.empty(bands)
         block = np.empty(bands)
         for j in range(columns):
             x = column + j - left
-            if oversample == 1:
-                p = row + i - fine_row
-                q = column + j - fine_column
-                for b in range(bands):
-                    dark = opacity[p, q, 0 if single else b]
-                    canvas[y, x, b] = canvas[y, x, b] * (1.0 - dark) + gain * radiance[p, q, b]
-                continue
             light[:] = 0.0
             block[:] = 0.0
             first = (row + i) * oversample - fine_row
@@ -145,11 +151,11 @@ def read_truth(  # type: ignore[no-untyped-def]
             away_x = observer[0] - normal * cos_lat * math.cos(lon[p, q])
             away_y = observer[1] - normal * cos_lat * math.sin(lon[p, q])
             away_z = observer[2] - normal * ratio * sin_lat
-            out_lat[y, x] = math.atan2(ratio * sin_lat, cos_lat)
+            out_lat[y, x] = fast_atan2(ratio * sin_lat, cos_lat)
             out_lon[y, x] = lon[p, q]
-            incidence[y, x] = math.acos(min(1.0, max(-1.0, mu0[p, q])))
-            emission[y, x] = math.acos(min(1.0, mu[p, q]))
-            phase[y, x] = math.acos(cos_phase[p, q])
+            incidence[y, x] = arc_cosine(mu0[p, q])
+            emission[y, x] = arc_cosine(mu[p, q])
+            phase[y, x] = arc_cosine(cos_phase[p, q])
             range_km[y, x] = math.sqrt(away_x * away_x + away_y * away_y + away_z * away_z)
             visible_sun[y, x] = sun[p, q, 0] if sun.size > 0 else 1.0
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit, prange
 
-from terraluna.render.angles import fast_exp, map_cells
+from terraluna.render.angles import fast_exp
 from terraluna.render.materials import Shaded, channel_mix, sun_or_dummy
 from terraluna.render.scene_arrays import as_bands
 
@@ -33,7 +33,8 @@ DARK = -0.3
 CHUNK = 128
 """Samples worked on at a time, see `terraluna.render.kernels`."""
 
-MU0, MU, COS_PHASE, AREA, TWILIGHT, DAY, PATHS, PATH_LIGHT, COVER, SEA, GLINT, GROUND, FIRST_BAND = range(13)
+MU0, MU, COS_PHASE, AREA, TWILIGHT, DAY, PATHS, PATH_LIGHT, COVER, SEA, GLINT, GROUND, LAT, LON = range(14)
+CELL_LAND, CELL_WATER, FIRST_BAND = 14, 18, 22
 """Slots of the work array; FIRST_BAND starts one slot a band, and one a channel of the land map after them."""
 
 
@@ -103,40 +104,81 @@ def air_chunk(work, optical_depth, soft):  # type: ignore[no-untyped-def]
         work[PATH_LIGHT * CHUNK + j] = 0.1875 * (1.0 + g * g) * twilight * day / (day + slant)
     for b in range(optical_depth.size):
         tau = optical_depth[b]
-        base = (FIRST_BAND + b) * CHUNK
+        loss = work[(FIRST_BAND + b) * CHUNK : (FIRST_BAND + b + 1) * CHUNK]
         for j in range(CHUNK):
-            work[base + j] = fast_exp(-0.1 * tau * work[PATHS * CHUNK + j])
+            loss[j] = fast_exp(-0.1 * tau * work[PATHS * CHUNK + j])
 
 
 @njit(cache=True, error_model="numpy")
 def light_chunk(work, mix, sea, cloud_albedo):  # type: ignore[no-untyped-def]
     """Turn each band's slot from the air's transmission into the radiance factor; no branch."""
     bands = mix.shape[0]
-    ground_slot = GROUND * CHUNK
     for b in range(bands):
-        base = (FIRST_BAND + b) * CHUNK
+        # Views: the compiler need not fear that an index wraps around.
+        light = work[(FIRST_BAND + b) * CHUNK : (FIRST_BAND + b + 1) * CHUNK]
+        mixed = work[GROUND * CHUNK : (GROUND + 1) * CHUNK]
         for j in range(CHUNK):
-            work[ground_slot + j] = 0.0
+            mixed[j] = 0.0
         for c in range(mix.shape[1]):
             part = mix[b, c]
-            source = (FIRST_BAND + bands + c) * CHUNK
+            channel = work[(FIRST_BAND + bands + c) * CHUNK : (FIRST_BAND + bands + c + 1) * CHUNK]
             if part != 0.0:
                 for j in range(CHUNK):
-                    work[ground_slot + j] += part * work[source + j]
+                    mixed[j] += part * channel[j]
         deep = sea[b]
         white = cloud_albedo[b]
         for j in range(CHUNK):
             # Half of what Rayleigh scatters goes on forward; clouds have about 0.4 of the air above them.
-            loss = work[base + j]
+            loss = light[j]
             loss2 = loss * loss
             through = loss2 * loss2 * loss
             cover = work[COVER * CHUNK + j]
             wet = work[SEA * CHUNK + j]
             day = work[DAY * CHUNK + j]
-            ground = (1.0 - wet) * work[ground_slot + j] + wet * deep
+            ground = (1.0 - wet) * work[GROUND * CHUNK + j] + wet * deep
             surface = (1.0 - cover) * through * (ground * day + work[GLINT * CHUNK + j]) + cover * loss2 * white * day
             path = work[PATH_LIGHT * CHUNK + j] * (1.0 - through * through) * (1.0 - 0.6 * cover)
-            work[base + j] = work[AREA * CHUNK + j] * (surface * work[TWILIGHT * CHUNK + j] + path)
+            light[j] = work[AREA * CHUNK + j] * (surface * work[TWILIGHT * CHUNK + j] + path)
+
+
+@njit(cache=True, error_model="numpy")
+def cell_chunk(work, height, width, slot):  # type: ignore[no-untyped-def]
+    """Write column, row and their fractions of each sample's map cell to four slots; no branch."""
+    last = height - 2.0
+    for j in range(CHUNK):
+        x = (work[LON * CHUNK + j] * (0.5 / math.pi) + 0.5) * width - 0.5
+        y = (0.5 - work[LAT * CHUNK + j] * (1.0 / math.pi)) * height - 0.5
+        y = min(max(y, 0.0), last + 1.0)
+        column = np.floor(x)
+        row = min(np.floor(y), last)
+        work[slot * CHUNK + j] = column
+        work[(slot + 1) * CHUNK + j] = row
+        work[(slot + 2) * CHUNK + j] = x - column
+        work[(slot + 3) * CHUNK + j] = y - row
+
+
+@njit(cache=True, error_model="numpy")
+def cell_of(work, slot, j, width, channels):  # type: ignore[no-untyped-def]
+    """Return the flat places and the weights of a sample's four map values."""
+    j0 = int(work[slot * CHUNK + j])
+    upper = int(work[(slot + 1) * CHUNK + j]) * width
+    fx = work[(slot + 2) * CHUNK + j]
+    fy = work[(slot + 3) * CHUNK + j]
+    j1 = j0 + 1
+    j0 = j0 + width if j0 < 0 else j0
+    j1 = 0 if j1 >= width else j1
+    w11 = fy * fx
+    lower = upper + width
+    return (
+        (upper + j0) * channels,
+        (upper + j1) * channels,
+        (lower + j0) * channels,
+        (lower + j1) * channels,
+        1.0 - fy - fx + w11,
+        fx - w11,
+        fy - w11,
+        w11,
+    )
 
 
 @njit(cache=True, error_model="numpy")
@@ -147,41 +189,16 @@ def mean_of_four(flat, a, b, c, d, w00, w01, w10, w11):  # type: ignore[no-untyp
 
 
 @njit(cache=True, error_model="numpy")
-def ground_sample(work, j, first, lat, lon, land, land_shape, water, water_shape, clouds, cloud_shape):  # type: ignore[no-untyped-def]
-    """Look one sample up in the flattened maps; the land's channels go to the slots from ``first`` on."""
-    channels = land_shape[2]
-    i0, i1, j0, j1, fy, fx = map_cells(land_shape[0], land_shape[1], lat, lon)
-    w11 = fy * fx
-    w10 = fy - w11
-    w01 = fx - w11
-    w00 = 1.0 - fy - w01
-    a = (i0 * land_shape[1] + j0) * channels
-    b = (i0 * land_shape[1] + j1) * channels
-    c = (i1 * land_shape[1] + j0) * channels
-    d = (i1 * land_shape[1] + j1) * channels
-    for k in range(channels):
-        work[(first + k) * CHUNK + j] = mean_of_four(land, a + k, b + k, c + k, d + k, w00, w01, w10, w11)
-    i0, i1, j0, j1, fy, fx = map_cells(water_shape[0], water_shape[1], lat, lon)
-    w11 = fy * fx
-    w10 = fy - w11
-    w01 = fx - w11
-    w00 = 1.0 - fy - w01
-    a = i0 * water_shape[1] + j0
-    b = i0 * water_shape[1] + j1
-    c = i1 * water_shape[1] + j0
-    d = i1 * water_shape[1] + j1
-    work[SEA * CHUNK + j] = mean_of_four(water, a, b, c, d, w00, w01, w10, w11)
-    if cloud_shape[1] != water_shape[1]:
-        i0, i1, j0, j1, fy, fx = map_cells(cloud_shape[0], cloud_shape[1], lat, lon)
-        w11 = fy * fx
-        w10 = fy - w11
-        w01 = fx - w11
-        w00 = 1.0 - fy - w01
-        a = i0 * cloud_shape[1] + j0
-        b = i0 * cloud_shape[1] + j1
-        c = i1 * cloud_shape[1] + j0
-        d = i1 * cloud_shape[1] + j1
-    work[COVER * CHUNK + j] = mean_of_four(clouds, a, b, c, d, w00, w01, w10, w11)
+def look_up(work, count, slot, flat, width, channels, first):  # type: ignore[no-untyped-def]
+    """Look the lit samples of a chunk up in one flattened map; its channels go to the slots from ``first`` on.
+
+    One map at a time: short turns let the processor wait for many cells at once.
+    """
+    for j in range(count):
+        if work[AREA * CHUNK + j] > 0.0 and work[MU0 * CHUNK + j] > DARK:
+            a, b, c, d, w00, w01, w10, w11 = cell_of(work, slot, j, width, channels)
+            for k in range(channels):
+                work[(first + k) * CHUNK + j] = mean_of_four(flat, a + k, b + k, c + k, d + k, w00, w01, w10, w11)
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
@@ -252,29 +269,24 @@ def shade_earth(  # type: ignore[no-untyped-def]
                 for j in range(count):
                     work[MU * CHUNK + j] = mu[i, start + j]
                     work[COS_PHASE * CHUNK + j] = cos_phase[i, start + j]
+                    work[LAT * CHUNK + j] = lat[i, start + j]
+                    work[LON * CHUNK + j] = lon[i, start + j]
+                cell_chunk(work, land.shape[0], land.shape[1], CELL_LAND)
+                look_up(work, count, CELL_LAND, flat_land, land.shape[1], land.shape[2], FIRST_BAND + bands)
+                cell_chunk(work, water.shape[0], water.shape[1], CELL_WATER)
+                look_up(work, count, CELL_WATER, flat_water, water.shape[1], 1, SEA)
+                if clouds.shape[1] != water.shape[1]:
+                    cell_chunk(work, clouds.shape[0], clouds.shape[1], CELL_WATER)
+                look_up(work, count, CELL_WATER, flat_clouds, clouds.shape[1], 1, COVER)
                 air_chunk(work, optical_depth, soft)
                 for j in range(count):
-                    work[GLINT * CHUNK + j] = 0.0
                     m0 = work[MU0 * CHUNK + j]
-                    if work[AREA * CHUNK + j] > 0.0 and m0 > DARK:
-                        ground_sample(
-                            work,
-                            j,
-                            FIRST_BAND + bands,
-                            lat[i, start + j],
-                            lon[i, start + j],
-                            flat_land,
-                            land.shape,
-                            flat_water,
-                            water.shape,
-                            flat_clouds,
-                            clouds.shape,
-                        )
-                        wet = work[SEA * CHUNK + j]
-                        if wet > 0.0 and m0 > 0.0:
-                            work[GLINT * CHUNK + j] = wet * glint_factor(
-                                m0, work[MU * CHUNK + j], work[COS_PHASE * CHUNK + j], slope_variance
-                            )
+                    wet = work[SEA * CHUNK + j]
+                    glint = 0.0
+                    if wet > 0.0 and m0 > 0.0 and work[AREA * CHUNK + j] > 0.0:
+                        m = work[MU * CHUNK + j]
+                        glint = wet * glint_factor(m0, m, work[COS_PHASE * CHUNK + j], slope_variance)
+                    work[GLINT * CHUNK + j] = glint
                 light_chunk(work, mix, sea, cloud_albedo)
             for j in range(count):
                 area = work[AREA * CHUNK + j]

@@ -64,39 +64,44 @@ def discrete_gaussian(sigma: float) -> NDArray[np.float64]:
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def convolve_rows(image, kernel, top, left, out):  # type: ignore[no-untyped-def]
-    """Convolve the window of ``out`` (h, w, bands), whose corner is image[top, left], along columns of each row."""
-    rows, columns, bands = out.shape
+def convolve_rows(image, kernel, bands, top, left, out):  # type: ignore[no-untyped-def]
+    """Convolve along rows: the window of ``out`` (h, w x bands) whose corner is the pixel (top, left) of ``image``.
+
+    Pixels lie flat, their bands side by side: a shift by one pixel is a shift by ``bands``, and the innermost loop runs
+    along the row.
+    """
+    rows, length = out.shape
     half = kernel.size // 2
     width = image.shape[1]
     for i in prange(rows):
-        for j in range(columns):
-            for b in range(bands):
-                out[i, j, b] = 0.0
-            for k in range(-half, half + 1):
-                x = left + j - k
-                if 0 <= x < width:
-                    weight = kernel[half + k]
-                    for b in range(bands):
-                        out[i, j, b] += weight * image[top + i, x, b]
+        for j in range(length):
+            out[i, j] = 0.0
+        for k in range(-half, half + 1):
+            weight = kernel[half + k]
+            shift = (left - k) * bands
+            low = max(0, -shift)
+            high = min(length, width - shift)
+            if high > low:
+                # Views: the compiler need not fear that an index wraps around, and uses vector registers.
+                target = out[i, low:high]
+                source = image[top + i, low + shift : high + shift]
+                for j in range(high - low):
+                    target[j] += weight * source[j]
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def convolve_columns(image, kernel, top, left, out):  # type: ignore[no-untyped-def]
-    """Convolve ``image`` (h, w, bands) along its columns and write it to out[top:, left:]; rows in parallel."""
-    rows, columns, bands = image.shape
+def convolve_columns(image, kernel, top, start, out):  # type: ignore[no-untyped-def]
+    """Convolve ``image`` (h, n) along its columns and write it to out[top:, start:]; rows in parallel."""
+    rows, length = image.shape
     half = kernel.size // 2
     for i in prange(rows):
-        for j in range(columns):
-            for b in range(bands):
-                out[top + i, left + j, b] = 0.0
-        for k in range(-half, half + 1):
-            y = i - k
-            if 0 <= y < rows:
-                weight = kernel[half + k]
-                for j in range(columns):
-                    for b in range(bands):
-                        out[top + i, left + j, b] += weight * image[y, j, b]
+        target = out[top + i, start : start + length]
+        target[:] = 0.0
+        for k in range(max(-half, i + 1 - rows), min(half, i) + 1):
+            weight = kernel[half + k]
+            source = image[i - k]
+            for j in range(length):
+                target[j] += weight * source[j]
 
 
 def merge_boxes(boxes: Sequence[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
@@ -131,12 +136,13 @@ def spread_core(
     height, width, bands = image.shape
     grown = [(max(0, t - half), max(0, x - half), min(height, b + half), min(width, r + half)) for t, x, b, r in boxes]
     out = np.zeros_like(image)
+    flat_image, flat_out = image.reshape(height, width * bands), out.reshape(height, width * bands)
     for top, left, bottom, right in merge_boxes(grown):
         if bottom <= top or right <= left:
             continue
-        window = np.empty((bottom - top, right - left, bands))
-        convolve_rows(image, kernel, top, left, window)
-        convolve_columns(window, kernel, top, left, out)
+        window = np.empty((bottom - top, (right - left) * bands))
+        convolve_rows(flat_image, kernel, bands, top, left, window)
+        convolve_columns(window, kernel, top, left * bands, flat_out)
     return out
 
 

@@ -103,6 +103,7 @@ def shade_layer(  # type: ignore[no-untyped-def]
     bands = visible.shape[2]
     ratio = (radii[2] / radii[0]) ** 2
     for i in prange(rows):
+        hidden = np.empty(bands)
         for j in range(columns):
             # The solar disc is 0.5 degree wide: nothing of it is up beyond mu0 = -0.01.
             if coverage[i, j] <= 0.0 or mu0[i, j] < -0.01:
@@ -155,11 +156,13 @@ def shade_layer(  # type: ignore[no-untyped-def]
                 for band in range(bands):
                     visible[i, j, band] = 0.0
             else:
+                hidden[:] = 0.0
+                for ring in range(rings.size):
+                    part = ring_hidden(rings[ring] * sun_size, separation, size)
+                    for band in range(bands):
+                        hidden[band] += weights[ring, band] * part
                 for band in range(bands):
-                    hidden = 0.0
-                    for ring in range(rings.size):
-                        hidden += weights[ring, band] * ring_hidden(rings[ring] * sun_size, separation, size)
-                    visible[i, j, band] *= max(0.0, 1.0 - hidden)
+                    visible[i, j, band] *= max(0.0, 1.0 - hidden[band])
 
 
 def can_shade(body: RenderBody, occulter: RenderBody) -> bool:
