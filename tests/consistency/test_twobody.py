@@ -163,6 +163,25 @@ def test_two_bodies_are_never_worse_than_one(sensor: int) -> None:
     assert fixes[0].sigma_km["along"] < earth[0].range_sigma_km
 
 
+@pytest.mark.parametrize("sensor", range(len(SENSORS)), ids=[s[0] for s in SENSORS])
+def test_the_driver_is_the_source_that_would_be_missed(sensor: int) -> None:
+    earth, moon, fixes, _, _, _ = runs(sensor)
+    _, moon_km, attitude = scene(sensor)
+    prior = AttitudePrior.from_sigmas(attitude, *(np.array(SENSORS[sensor][6]) * ARCSEC))
+    geometry = Baseline.geometric(moon_km)
+    without = {
+        "earth_range": fix_two_bodies(earth[0].line_of_sight(), moon[0], geometry, attitude=prior),
+        "moon_range": fix_two_bodies(earth[0], moon[0].line_of_sight(), geometry, attitude=prior),
+    }
+    growth = {name: (fix.sigma_km["along"] / fixes[0].sigma_km["along"]) ** 2 for name, fix in without.items()}
+    driver = fixes[0].driven_by["along"]
+    worst = max(growth, key=lambda name: growth[name])
+    assert driver == (worst if growth[worst] > 2.0 else "lines_of_sight")
+    # MapCam's Moon gives no range to speak of (39,000 km), but its size is tied to its centre along the lit limb.
+    expected = {"EPIC": "earth_range", "Tianwen": "lines_of_sight", "MapCam": "moon_range", "Longjiang-2": "moon_range"}
+    assert driver == expected.get(SENSORS[sensor][0], driver)
+
+
 def exact_fixes(sensor: int) -> tuple[BodyFix, BodyFix]:
     """Both bodies without noise but with a typical covariance."""
     outcome = runs(sensor)

@@ -14,38 +14,15 @@ fit. Ranges enter as 1/range, in which a limb fit is close to Gaussian.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from terraluna.opnav.types import Floats
 
 UNKNOWNS: Final = 7
 FIXED_ROWS: Final = 17
-SOURCES: Final[dict[str, tuple[int, ...]]] = {
-    "lines_of_sight": (0, 1, 3, 4),
-    "earth_range": (2,),
-    "moon_range": (5,),
-    "attitude": (6, 7, 8),
-    "position_prior": (9, 10, 11),
-    "limb_height": (12,),
-    "bright_limb": (13, 14),
-    "phase": (15, 16),
-    "direction_law": (),
-}
-"""Rows of each source; ``direction_law`` owns all rows from 17."""
-
-GROUPS: Final[dict[str, tuple[str, ...]]] = {
-    "lines_of_sight": ("lines_of_sight", "attitude", "bright_limb", "phase", "direction_law"),
-    "earth_range": ("earth_range", "limb_height"),
-    "moon_range": ("moon_range",),
-    "position_prior": ("position_prior",),
-}
-"""Sources that only work together: a direction in the camera says nothing of a position until something orients it."""
-
 FLOOR: Final = 1e-13
 """Least damping of the scaled normal equations: keeps them definite in double precision."""
 
@@ -369,34 +346,3 @@ def solve(problem: Any, position: Floats, attitude: Floats, height: float, itera
     half = (vt.T * inverse) / np.reshape(scale, (UNKNOWNS, 1))
     deficient = not np.all(inverse > 0.0)
     return position, attitude, height, half @ half.T, jacobian, residual, cost, converged, deficient
-
-
-@lru_cache(maxsize=64)
-def row_sources(rows: int) -> NDArray[np.int64]:
-    """Index into :data:`SOURCES` of each residual row."""
-    result = np.full(rows, len(SOURCES) - 1)
-    for number, owned in enumerate(SOURCES.values()):
-        result[list(owned)] = number
-    return result
-
-
-def cost_split(residuals: Floats) -> dict[str, float]:
-    """Each source's part of the chi-square."""
-    parts = np.bincount(row_sources(len(residuals)), residuals**2, len(SOURCES))
-    return dict(zip(SOURCES, parts.tolist(), strict=True))
-
-
-def information_split(jacobian: Floats, covariance: Floats, directions: Floats) -> list[dict[str, float]]:
-    """Each source's share of the information on the position along each of ``directions`` (k, 3), adding up to 1.
-
-    With the estimate x = P J'r, a source's rows J_k contribute (e'P J_k')(e'P J_k')' of the variance e'Pe, because
-    P (sum of J_k'J_k) P = P. For one unknown this is the share of its information. Sources without a share are left
-    out.
-    """
-    contributions = (directions @ covariance[:3] @ jacobian.T) ** 2
-    sources = row_sources(len(jacobian))
-    result = []
-    for row in contributions:
-        parts = np.bincount(sources, row, len(SOURCES)) / row.sum()
-        result.append({source: share for source, share in zip(SOURCES, parts.tolist(), strict=True) if share > 0.0})
-    return result

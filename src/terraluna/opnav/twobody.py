@@ -7,22 +7,20 @@ apart, triangulation wins; close to alignment, the apparent sizes do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from terraluna.ephemeris.constants import C_KM_S
 from terraluna.errors import InputError
+from terraluna.opnav.attribution import cost_split, drivers, information_split
 from terraluna.opnav.baseline import Baseline
 from terraluna.opnav.evidence import AttitudePrior, DirectionLaw, PositionPrior, SunEvidence, whitener
 from terraluna.opnav.solver import (
-    GROUPS,
     UNKNOWNS,
     Problem,
     Solution,
-    cost_split,
-    information_split,
     solve,
 )
 from terraluna.opnav.starts import Start, circle, circle_starts, direct_start, range_roots, root_start
@@ -290,11 +288,6 @@ def _root_evidence(
     return "second_distance:excluded_by:" + max(split, key=lambda source: split[source])
 
 
-def _group(shares: Mapping[str, float]) -> str:
-    """The group of sources with the largest share."""
-    return max(GROUPS, key=lambda group: sum(shares.get(source, 0.0) for source in GROUPS[group]))
-
-
 def _second_order(position: Floats, covariance: Floats, anchors: Floats) -> tuple[Floats, Floats, float]:
     """Shift (3,), added covariance (3, 3) and sigma (rad) of the rotation about the Earth-Moon line.
 
@@ -351,7 +344,7 @@ def position_fix(
         solution.height,
         {name: float(np.sqrt(axis @ covariance @ axis)) for name, axis in zip(DIRECTIONS, axes, strict=True)},
         axes,
-        {name: _group(shares) for name, shares in split.items()},
+        dict(zip(DIRECTIONS, drivers(solution.jacobian, axes), strict=True)),
         {name: max(shares, key=lambda s: shares[s]) for name, shares in split.items()},
         split,
         evidence,

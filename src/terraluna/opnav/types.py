@@ -175,10 +175,11 @@ class PositionFix:
         limb_height_km: the Earth's limb height after the fix (its prior where nothing was assumed).
         sigma_km: standard deviation along each of :data:`DIRECTIONS`.
         axes_j2000: (3, 3) rows: unit vectors of :data:`DIRECTIONS`.
-        driven_by: per direction, what determined it: "lines_of_sight" (triangulation: the directions with the attitude
-            or Sun that orients them), "earth_range", "moon_range" or "position_prior".
-        limited_by: per direction, the single source whose error is the largest part of sigma.
-        information_split: per direction, each source's share; shares add up to 1.
+        driven_by: per direction, "earth_range", "moon_range" or "position_prior" where the variance would more than
+            double without it; else "lines_of_sight" (triangulation).
+        limited_by: per direction, the source whose error is the largest part of sigma ("attitude" among others).
+        information_split: per direction, each source's share of the variance; shares add up to 1. A body's range counts
+            as what it adds to its direction.
         evidence: how the second Moon distance and the rotation about the Earth-Moon line were settled.
         chi_square: sum of squared whitened residuals; ``degrees_of_freedom`` counts residuals less unknowns.
         alternatives: other positions that the measurements allow.
