@@ -50,7 +50,7 @@ def test_area_and_centre_of_far_disc(radius_px, offset):
     size = int(2 * radius_px) + 24
     camera = scenes.pinhole(size, size, focal)
     center = np.array([offset[0] / focal, offset[1] / focal, 1.0]) * distance
-    # Full phase and I/F = 1 everywhere but for the law: use the truth mask, and the PSF to take out pixel aliasing.
+    # The truth mask for the area; the PSF takes the aliasing of whole pixels out of the smallest discs' centres.
     frame = render_frame(camera, [scenes.body("moon", center, phase_rad=0.0)], layers=True)
     total, u, v = moments(frame.layers.mask("moon"))
     area, cu, cv = conic(center, scenes.MOON_KM, camera)
