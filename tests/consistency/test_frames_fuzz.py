@@ -25,8 +25,10 @@ assert _spec.loader is not None
 fuzz = module_from_spec(_spec)
 _spec.loader.exec_module(fuzz)
 
-FILES = 20
-"""Mutated files of each of the ten products: 200 in all."""
+FILES = 22
+"""Mutated files of each of the ten products, 203 in all: HDF5 is read in a process of its own and gets five."""
+
+HDF5_FILES = 5
 
 HANG_S = 5.0
 MEMORY_MB = 1000.0
@@ -42,7 +44,8 @@ def test_damaged_files_give_a_frame_or_one_line(index: int, tmp_path: Path, ephe
     read_frame(files[0], ephemeris=ephemeris)  # sound as it stands
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
     outcome = {"frame": 0, "refused": 0}
-    for number in range(FILES):
+    count = HDF5_FILES if kind == "hdf5" else FILES
+    for number in range(count):
         for file in files:
             (tmp_path / file.name).write_bytes(file.read_bytes())
         path = tmp_path / files[0].name
@@ -61,4 +64,4 @@ def test_damaged_files_give_a_frame_or_one_line(index: int, tmp_path: Path, ephe
         assert str(path) in text, (kind, number, text)
         assert time.monotonic() - began < HANG_S, (kind, number)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0 - before < MEMORY_MB
-    assert sum(outcome.values()) == FILES
+    assert sum(outcome.values()) == count

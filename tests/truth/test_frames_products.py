@@ -386,3 +386,9 @@ def test_missing_file_and_folder(tmp_path: Path, ephemeris: Ephemeris) -> None:
         read_frame(tmp_path / "nothing.fits", ephemeris=ephemeris)
     with pytest.raises(InputError, match="not a file"):
         read_frame(tmp_path, ephemeris=ephemeris)
+
+
+def test_the_hdf5_library_is_stopped_when_it_takes_too_long(tmp_path: Path, scene: Any, ephemeris: Ephemeris) -> None:
+    products.write_epic(tmp_path / "a.h5", {"443": scene})
+    with pytest.raises(InputError, match=r"took over 1e-06 s.*raise Limits\.seconds"):
+        read_frame(tmp_path / "a.h5", limits=replace(Limits(), seconds=1e-6), ephemeris=ephemeris)

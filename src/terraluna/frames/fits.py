@@ -215,7 +215,7 @@ def _compressed(path: Path, index: int, values: Mapping[str, Any], limits: Limit
     try:
         with python_warnings.catch_warnings():
             python_warnings.simplefilter("ignore")
-            with fits.open(path, memmap=False) as hdus:
+            with path.open("rb") as file, fits.open(file, memmap=False) as hdus:
                 data = np.asarray(hdus[index].data)
     except Exception as error:  # astropy and its C library raise many kinds on damaged tiles
         raise InputError(f"{path}: the tile-compressed image can't be unpacked ({type(error).__name__})") from None

@@ -24,6 +24,7 @@ class Limits:
         side: longest side, pixels.
         parts: number of HDUs, PDS objects, HDF5 objects or picture chunks that are looked at.
         unpacked_bytes: total size that compressed parts may unpack to, bytes.
+        seconds: time that the HDF5 library may take for one file, s.
     """
 
     file_bytes: int = 2_000_000_000
@@ -33,6 +34,7 @@ class Limits:
     side: int = 200_000
     parts: int = 256
     unpacked_bytes: int = 400_000_000
+    seconds: float = 3.0
 
     def check_array(self, path: Path, shape: tuple[int, ...], dtype: np.dtype[np.generic] | str) -> None:
         """Refuse an array shape that is empty, negative or larger than the limits: InputError."""

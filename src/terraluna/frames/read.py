@@ -6,11 +6,14 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from terraluna.ephemeris import Ephemeris
 from terraluna.errors import InputError
 from terraluna.frames.limits import Limits
 from terraluna.frames.observation import RawFrame
+
+if TYPE_CHECKING:
+    from terraluna.ephemeris import Ephemeris
 
 _Reader = Callable[[Path, str, Limits], RawFrame]
 
@@ -50,6 +53,8 @@ def read_frame(
         text = " ".join(str(error).split())[:100] or type(error).__name__
         raise InputError(f"{place}: can't be read ({text}); check the file") from None
     if ephemeris is None:
+        from terraluna.ephemeris import Ephemeris
+
         with Ephemeris() as own:
             et, et_start = fill_times(frame.observation, own)
             observation = replace(frame.observation, et=et, et_start=et_start)
