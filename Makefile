@@ -12,7 +12,7 @@ demo: $(VENV)/.base
 	$(BIN)/terraluna claims || test $$? -eq 1
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 check: lint types test
 
@@ -26,8 +26,9 @@ types: $(VENV)/.dev
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks
 
+# Long campaigns, apart from the tests.
 fuzz: $(VENV)/.dev
-	$(BIN)/python -m benchmarks.fuzz
+	$(BIN)/python benchmarks/fuzz_readers.py --count 2000
 
 docs: $(VENV)/.docs
 	$(BIN)/mkdocs build --strict
