@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from terraluna import __version__
-from terraluna.cli import catalogue, decode, scene, show
+from terraluna.cli import catalogue, decode, render, scene, show
 from terraluna.cli.common import EXIT_BAD_INPUT, fail
 from terraluna.errors import TerralunaError
 
@@ -49,7 +49,7 @@ app.command()(catalogue.missions)
 app.command()(show.show)
 app.command()(catalogue.claims)
 app.command()(scene.scene)
-app.command()(show.render)
+app.command()(render.render)
 app.command()(decode.decode)
 
 

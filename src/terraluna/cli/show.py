@@ -1,4 +1,4 @@
-"""``terraluna show`` and ``terraluna render``: the portrait of a mission or of a scene file."""
+"""``terraluna show``: the portrait of a mission."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ def show(
     from terraluna.missions.view import MissionView
     from terraluna.publish.annotate import annotate
     from terraluna.publish.files import write_text
-    from terraluna.publish.pictures import write_png
+    from terraluna.publish.pictures import write_picture
     from terraluna.publish.portrait import make_portrait
     from terraluna.publish.sheet import contact_sheet
-    from terraluna.render.from_scene import default_materials
+    from terraluna.render.surfaces import surface_materials
     from terraluna.scene import scene_report
 
     names = MISSION_IDS if mission == ALL else (load_mission(mission).id,)
     portraits: list[Portrait] = []
     with Ephemeris() as ephemeris, progress("portraits", len(names)) as bar:
         et = None if at is None else ephemeris.et(at)
-        materials = default_materials()
+        materials = surface_materials()
         for name in names:
             view = MissionView.open(name, ephemeris)
             portrait = make_portrait(view, et, materials)
             folder = output_folder(output)
             stem = folder / name
             text = {"Title": f"{portrait.title}, {portrait.scene.utc} UTC", "Software": "terraluna"}
-            write_png(stem.with_suffix(".png"), portrait.picture, text)
-            write_png(folder / f"{name}-annotated.png", annotate(portrait), text)
+            write_picture(stem.with_suffix(".png"), portrait.picture, text)
+            write_picture(folder / f"{name}-annotated.png", annotate(portrait), text)
             report = {"mission": name, "cut": _cut(portrait), **scene_report(portrait.scene)}
             write_text(stem.with_suffix(".json"), json.dumps(report, indent=2) + "\n")
             portraits.append(portrait)
@@ -55,7 +55,7 @@ def show(
         say(str(output / f"{name}.png"))
     if len(portraits) > 1:
         sheet = output / "portraits.png"
-        write_png(sheet, contact_sheet(portraits))
+        write_picture(sheet, contact_sheet(portraits))
         say(str(sheet))
 
 
@@ -65,26 +65,3 @@ def _cut(portrait: Portrait) -> dict[str, int]:
     assert camera is not None
     x, y = portrait.origin
     return {"x": x, "y": y, "width": camera.width, "height": camera.height, "magnify": portrait.spec.magnify}
-
-
-def render(
-    source: Annotated[str, typer.Argument(metavar="SCENE.toml", help="A scene file, or a mission's id.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The picture, a .png.")],
-    at: AtOption = None,
-) -> None:
-    """Render one frame of a scene file to a picture."""
-    from terraluna.ephemeris import Ephemeris
-    from terraluna.errors import InputError
-    from terraluna.missions.view import MissionView
-    from terraluna.publish.pictures import write_png
-    from terraluna.publish.portrait import make_portrait
-
-    if output.suffix.lower() != ".png":
-        raise InputError(f"{output}: only PNG can be written; choose a name that ends in .png")
-    with Ephemeris() as ephemeris:
-        view = MissionView.open(source, ephemeris)
-        portrait = make_portrait(view, None if at is None else ephemeris.et(at))
-    write_png(
-        output, portrait.picture, {"Title": f"{portrait.title}, {portrait.scene.utc} UTC", "Software": "terraluna"}
-    )
-    say(str(output))

@@ -86,6 +86,45 @@ class PortraitSpec(_Strict):
     note: str = ""
 
 
+class SurfaceSpec(_Strict):
+    """What the bodies' surfaces and the Earth's air are like on the day."""
+
+    clouds: str | None = None
+    """Equirectangular cloud map of the date (PNG or TIFF, 2:1), relative to the file; the packaged one if left out."""
+    cloud_cover: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    """Area mean of the effective cover that the cloud map is scaled to."""
+    wind_m_s: Annotated[float, Field(ge=0.0, le=50.0)] | None = None
+    """Wind that roughens the sea."""
+    moon_relief: Annotated[float, Field(ge=0.0, le=10.0)] = 1.0
+    """Factor on the Moon's relief."""
+
+
+class SimulationSpec(_Strict):
+    """How the camera's frame is simulated."""
+
+    quantity: Literal["dn", "electrons", "radiance", "radiance-factor"] = "dn"
+    """``dn``: with every effect of the detector; the others are what arrives, without noise."""
+    filters: list[str] | None = None
+    """Filters in the order of the bands; the colour filters (r, g, b), or the first, if left out."""
+    exposure_s: (
+        Annotated[float, Field(ge=0.0)] | list[Annotated[float, Field(ge=0.0)]] | Literal["catalogue", "auto"]
+    ) = "catalogue"
+    sequence: bool = False
+    """Take the filters one after the other, each at its own time, as the camera's filter wheel does."""
+    stars: bool = True
+    faintest_v: float = 8.0
+    planets: bool = True
+    shadows: bool = True
+    seed: int = 0
+    truth: bool = False
+    """Add truth layers: body, latitude, longitude, incidence, emission, phase, range."""
+    tile: Annotated[list[int], Field(min_length=4, max_length=4)] | None = None
+    """Column, row, width, height of the part of the detector that is simulated."""
+    memory_limit_gb: Annotated[float, Field(gt=0.0)] = 4.0
+    effects: dict[str, bool | float | str] = Field(default_factory=dict)
+    """Effects of the detector by name (``shot = false``), see the page *Instruments*."""
+
+
 class ClaimSpec(_Strict):
     """One published claim, as a quantity that can be recomputed."""
 
@@ -138,6 +177,8 @@ class MissionSpec(_Strict):
     trajectory: dict[str, Any]
     pointing: PointingSpec
     portrait: PortraitSpec = PortraitSpec()
+    surface: SurfaceSpec = SurfaceSpec()
+    simulation: SimulationSpec = SimulationSpec()
     claims: list[ClaimSpec] = Field(default_factory=list)
     evidence: PictureEvidence | None = None
     sources: list[str]

@@ -12,7 +12,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from terraluna.errors import CatalogueError
 from terraluna.missions.catalogue import first_problem, load_mission, read_toml
-from terraluna.missions.model import MissionSpec, ObservationSpec, PointingSpec, PortraitSpec, Quality
+from terraluna.missions.model import (
+    MissionSpec,
+    ObservationSpec,
+    PointingSpec,
+    PortraitSpec,
+    Quality,
+    SimulationSpec,
+    SurfaceSpec,
+)
 
 
 class SceneFile(BaseModel):
@@ -28,6 +36,8 @@ class SceneFile(BaseModel):
     trajectory: dict[str, Any] | None = None
     pointing: PointingSpec | None = None
     portrait: PortraitSpec | None = None
+    surface: SurfaceSpec | None = None
+    simulation: SimulationSpec | None = None
 
 
 def load_scene_file(path: Path) -> MissionSpec:

@@ -6,11 +6,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from terraluna.camera.catalogue import load_camera
 from terraluna.camera.model import Camera
 from terraluna.ephemeris import Ephemeris
-from terraluna.missions.catalogue import load_mission, mission_folder
-from terraluna.missions.model import MissionSpec
+from terraluna.errors import InputError
+from terraluna.missions.catalogue import first_problem, load_mission, mission_folder
+from terraluna.missions.model import MissionSpec, SimulationSpec
 from terraluna.missions.pointing import attitude_for
 from terraluna.missions.scenefile import load_scene_file
 from terraluna.scene.apparent import Observer
@@ -50,6 +53,21 @@ class MissionView:
             return solved_trajectory(self.folder / str(table["file"]), self.ephemeris)
         named = {"name": self.spec.id, **table}
         return trajectory_from_spec(named, self.ephemeris, self.folder, where=f"{self.spec.id}: trajectory")
+
+    def with_simulation(self, **changes: object) -> MissionView:
+        """The same with keys of its simulation replaced; those given as None stay as they are.
+
+        Raises:
+            InputError: a value that the key does not take.
+        """
+        given = {k: v for k, v in changes.items() if v is not None}
+        if not given:
+            return self
+        try:
+            simulation = SimulationSpec.model_validate({**self.spec.simulation.model_dump(), **given})
+        except ValidationError as error:
+            raise InputError(f"{self.spec.id}: {first_problem(error)}") from error
+        return replace(self, spec=self.spec.model_copy(update={"simulation": simulation}))
 
     @cached_property
     def camera(self) -> Camera:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from terraluna.errors import GeometryError
 from terraluna.render.scene_arrays import RenderBody
+from terraluna.render.surfaces import surface_materials
 
 if TYPE_CHECKING:
     from terraluna.render.materials import Material
@@ -24,20 +25,11 @@ def render_bodies(scene: Scene, materials: dict[str, Material] | None = None) ->
     """
     if scene.attitude is None:
         raise GeometryError("a scene without a camera cannot be rendered; name a mission or give camera and pointing")
-    surface = default_materials() if materials is None else materials
+    surface = surface_materials() if materials is None else materials
     bodies = [_body(scene, view, surface[view.name]) for view in scene.bodies]
     if all(b.center_km[2] <= -b.radii_km[0] for b in bodies):
         raise GeometryError("both bodies are behind the camera; turn it with another pointing")
     return bodies
-
-
-def default_materials() -> dict[str, Material]:
-    """Earth and Moon with the packaged maps."""
-    from terraluna.render.maps import load_earth_maps, load_moon_maps
-    from terraluna.render.materials_earth import EarthMaterial
-    from terraluna.render.materials_moon import MoonMaterial
-
-    return {"earth": EarthMaterial(load_earth_maps()), "moon": MoonMaterial(load_moon_maps())}
 
 
 def _body(scene: Scene, view: BodyView, material: Material) -> RenderBody:

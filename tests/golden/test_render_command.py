@@ -1,0 +1,100 @@
+"""``terraluna render``: FITS with units and coordinates, pictures, repeatability, refusals."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.wcs import WCS
+
+from terraluna.cli.main import run
+
+Call = Callable[..., tuple[int, str, str]]
+
+SCENE = """
+mission = "hayabusa2"
+[simulation]
+tile = [860, 480, 64, 64]
+filters = ["v"]
+seed = 7
+"""
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    def inner(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["terraluna", *words])
+        with pytest.raises(SystemExit) as stop:
+            run()
+        captured = capsys.readouterr()
+        return int(stop.value.code or 0), captured.out, captured.err
+
+    return inner
+
+
+def test_fits_repeats_and_changes_with_the_seed(call: Call, tmp_path: Path) -> None:
+    scene = tmp_path / "scene.toml"
+    scene.write_text(SCENE)
+    names = [tmp_path / f"{k}.fits" for k in "abc"]
+    for name, seed in zip(names, ("7", "7", "8"), strict=True):
+        assert call("render", str(scene), "-o", str(name), "--seed", seed)[0] == 0
+    a, b, c = (name.read_bytes() for name in names)
+    assert a == b
+    assert a != c
+
+
+def test_fits_header_and_truth(call: Call, tmp_path: Path) -> None:
+    scene = tmp_path / "scene.toml"
+    scene.write_text(SCENE)
+    out = tmp_path / "frame.fits"
+    code, _, err = call("render", str(scene), "-o", str(out), "--truth", "--quantity", "radiance")
+    assert (code, err) == (0, "")
+    with fits.open(out) as hdus:
+        header = hdus[0].header
+        assert header["BUNIT"] == "W m-2 sr-1 nm-1"
+        assert header["FILTER1"] == "v"
+        assert header["INSTRUME"] == "onc-t"
+        names = {h.name for h in hdus}
+        assert {"BODY", "MASK_EARTH", "LATITUDE", "LONGITUDE", "INCIDENCE", "EMISSION", "PHASE", "RANGE"} <= names
+        assert {"RADIANCE_EARTH_V", "RADIANCE_MOON_V"} & names
+        body = hdus["BODY"]
+        # The Earth's centre by the file's own coordinates is where the scene says the Earth is (72.1197, -28.6684).
+        x, y = WCS(body.header).world_to_pixel_values(72.119698, -28.668439)
+        rows, columns = np.nonzero(hdus["MASK_EARTH"].data > 0.5)
+        assert (float(x), float(y)) == pytest.approx((columns.mean(), rows.mean()), abs=0.3)
+
+
+@pytest.mark.parametrize("name", ["frame.png", "frame.jpg"])
+def test_pictures_from_the_detector(call: Call, tmp_path: Path, name: str) -> None:
+    scene = tmp_path / "scene.toml"
+    scene.write_text(SCENE)
+    out = tmp_path / name
+    assert call("render", str(scene), "-o", str(out), "--detector")[0] == 0
+    assert out.stat().st_size > 500
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('filters = ["v"]', 'filters = ["u"]'), "'u'"),
+        (("seed = 7", "exposure_s = -1.0"), "simulation.exposure_s"),
+        (("seed = 7", "effects = { shoot = true }"), "effects.shoot"),
+        (("seed = 7", "memory_limit_gb = 0.0001"), "limit"),
+        (("tile = [860, 480, 64, 64]", "tile = [860, 480, 6400, 64]"), "px"),
+        (('mission = "hayabusa2"', 'mission = "hayabusa2"\n[surface]\nclouds = "none.png"'), "none.png"),
+    ],
+)
+def test_bad_simulations_are_one_line(call: Call, tmp_path: Path, change: tuple[str, str], said: str) -> None:
+    scene = tmp_path / "scene.toml"
+    assert change[0] in SCENE
+    scene.write_text(SCENE.replace(*change))
+    out = tmp_path / "frame.fits"
+    code, _, err = call("render", str(scene), "-o", str(out))
+    assert code == 2
+    assert err.count("\n") == 1
+    assert said in err
+    assert not out.exists()
