@@ -212,18 +212,16 @@ def expose(
         # These columns need more than their own pixels: draw their charge again (the same numbers come) and finish it.
         charge = draw_charge(*light, chosen)
         _add_extras(charge, extras, chosen, columns)
-        full[:, chosen] = charge >= well
         if on.full_well and bleed != "none":
             lost = [bloom(charge[:, :, b], well, along=bleed) for b in range(bands)]
             record["blooming"] = {"along": bleed, "lost_electrons": lost}
-            full[:, chosen] |= charge >= well
         if with_trails and trails is not None:
             np.minimum(charge, well, out=charge)
             for b in range(bands):
                 stream = np.random.default_rng(child(sequence, _TRAIL, b))
                 charge[:, :, b] += trail_electrons(charge[:, :, b], float(times[b]), trails, stream)
             record["trails"] = {"below_s": trails.limit_s}
-        read_charge(charge, chosen, place.column, *reading, well, top, dn)
+        read_charge(charge, chosen, place.column, *reading, well, top, dn, full)
         if not on.quantise:
             value = read_values(charge, chosen, place.column, *reading, well)
     if on.full_well:

@@ -122,13 +122,17 @@ def read_values(charge, chosen, column0, keys, row0, noise, gain, offset, well):
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def read_charge(charge, chosen, column0, keys, row0, noise, gain, offset, well, top, dn):  # type: ignore[no-untyped-def]
-    """Read the charge (rows, n, bands) of the chosen columns into ``dn`` (rows, columns, bands)."""
+def read_charge(charge, chosen, column0, keys, row0, noise, gain, offset, well, top, dn, full):  # type: ignore[no-untyped-def]
+    """Read the charge (rows, n, bands) of the chosen columns into ``dn``; mark the ``full`` (rows, columns, bands)."""
     rows, count, bands = charge.shape
     per_gain = 1.0 / gain
+    # What bled sits at the well but for rounding.
+    brim = well * (1.0 - 1e-9)
     for i in prange(rows):
         for k in range(count):
             for b in range(bands):
+                if charge[i, k, b] >= brim:
+                    full[i, chosen[k], b] = True
                 value = min(charge[i, k, b], well)
                 if noise > 0.0:
                     z, _ = normal(pixel_state(keys[b], row0 + i, column0 + chosen[k]))
