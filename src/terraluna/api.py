@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from terraluna.missions.scenefile import load_scene_file
     from terraluna.missions.view import MissionView
     from terraluna.publish.annotate import annotate
-    from terraluna.publish.pictures import write_png
+    from terraluna.publish.pictures import write_picture
     from terraluna.publish.portrait import Portrait, make_portrait
     from terraluna.publish.sheet import contact_sheet
     from terraluna.render.frame import RenderedFrame, render_frame
@@ -81,7 +81,7 @@ __all__ = [
     "render_frame",
     "scene_report",
     "trajectory_from_spec",
-    "write_png",
+    "write_picture",
 ]
 
 _HOMES = {
@@ -94,7 +94,7 @@ _HOMES = {
     "missions.scenefile": ("load_scene_file",),
     "missions.view": ("MissionView",),
     "publish.annotate": ("annotate",),
-    "publish.pictures": ("write_png",),
+    "publish.pictures": ("write_picture",),
     "publish.portrait": ("Portrait", "make_portrait"),
     "publish.sheet": ("contact_sheet",),
     "render.frame": ("RenderedFrame", "render_frame"),
