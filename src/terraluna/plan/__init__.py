@@ -1,0 +1,1 @@
+"""When to take a group photo: event windows, framing, exposure, probability, downlink."""
