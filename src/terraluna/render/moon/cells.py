@@ -1,0 +1,114 @@
+"""One value a square degree: Hapke parameters on the renderer's grid, the lobe for a view, the albedo map's own means."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numba import njit, prange
+
+from terraluna.photometry.band import Band
+from terraluna.photometry.hapke import sharpening_ratio
+from terraluna.photometry.moon_surface import MoonSurface
+from terraluna.render.moon.law import lobe
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from terraluna.render.maps import Pyramid
+
+ROWS, COLUMNS = 180, 360
+
+MEANS_LEVEL = 2
+"""Halvings of the albedo map before its means a square degree are taken: 1024 columns keep them to 1e-3."""
+
+_BEYOND_LIMB_RAD = 0.05
+"""Cells this far beyond the limb are still filled: the picture interpolates between cells."""
+
+
+@lru_cache(maxsize=32)
+def surface(band: float | Band) -> MoonSurface:
+    """Return the photometric model at a wavelength (nm) or in a band (kept); InputError outside 350-1200 nm."""
+    return MoonSurface.for_band(band) if isinstance(band, Band) else MoonSurface.at(band)
+
+
+@lru_cache(maxsize=8)
+def parameter_cells(bands: tuple[float | Band, ...]) -> NDArray[np.float32]:
+    """Return (180, 360, 5 bands) parameters w, b, c, Bs0, hs band by band; north first, from -180 degrees (kept)."""
+    stacked = np.concatenate([surface(band).maps.parameters for band in bands], axis=2)
+    return np.ascontiguousarray(np.roll(stacked[::-1], COLUMNS // 2, axis=1), dtype=np.float32)
+
+
+@lru_cache(maxsize=4)
+def albedo_means(albedo: Pyramid) -> NDArray[np.float32]:
+    """Return (180, 360, channels): what the albedo map is divided by, so that only its detail is left (kept).
+
+    Its mean a square degree up to 70 degrees of latitude; beyond, where the parameters only continue their rim, the
+    mean continued likewise (see `terraluna.photometry.hapke.sharpening_ratio`).
+    """
+    cube = np.asarray(albedo.level(min(MEANS_LEVEL, albedo.count - 1)), dtype=np.float64)
+    binned = _bins(_bins(cube, ROWS).transpose(1, 0, 2), COLUMNS).transpose(1, 0, 2)
+    means = [binned[:, :, c] / sharpening_ratio(binned[:, :, c]) for c in range(cube.shape[2])]
+    return np.ascontiguousarray(np.stack(means, axis=2), dtype=np.float32)
+
+
+def _bins(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Return means over ``count`` equal parts of the first axis; a row on an edge counts by its shares."""
+    size = values.shape[0]
+    total = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
+    edges = np.arange(count + 1) * (size / count)
+    low = np.minimum(edges.astype(np.int64), size - 1)
+    share = (edges - low)[:, None, None]
+    sums: NDArray[np.float64] = np.diff(total[low] + share * (total[low + 1] - total[low]), axis=0)
+    return sums * (count / size)
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def fill_cells(parameters, means, sun, earth, observer, radius, table):  # type: ignore[no-untyped-def]
+    """Write a view's table; rows in parallel. Cells that the observer cannot see stay as they are.
+
+    Args:
+        parameters: (180, 360, 5 bands) from `parameter_cells`.
+        means: (180, 360, channels) from `albedo_means`.
+        sun: (3,) unit vector to the Sun, body-fixed.
+        earth: (3,) unit vector to the Earth, or empty.
+        observer: (3,) body centre to observer, body-fixed, km.
+        radius: km.
+        table: (180, 360, n bands + channels), written: for each band w and the lobe in sunlight, with an Earth also
+            the lobe in its light (n = 2 or 3); then the means.
+    """
+    bands = parameters.shape[2] // 5
+    slots = 3 if earth.size else 2
+    distance = math.sqrt(observer[0] ** 2 + observer[1] ** 2 + observer[2] ** 2)
+    limit = math.cos(min(math.pi, math.acos(radius / distance) + _BEYOND_LIMB_RAD)) * distance
+    for i in prange(table.shape[0]):
+        lat = 0.5 * math.pi - (i + 0.5) * math.pi / table.shape[0]
+        sin_lat = math.sin(lat)
+        cos_lat = math.cos(lat)
+        for j in range(table.shape[1]):
+            lon = -math.pi + (j + 0.5) * 2.0 * math.pi / table.shape[1]
+            x = cos_lat * math.cos(lon)
+            y = cos_lat * math.sin(lon)
+            if x * observer[0] + y * observer[1] + sin_lat * observer[2] < limit:
+                continue
+            vx = observer[0] - radius * x
+            vy = observer[1] - radius * y
+            vz = observer[2] - radius * sin_lat
+            norm = 1.0 / math.sqrt(vx * vx + vy * vy + vz * vz)
+            cos_g = (vx * sun[0] + vy * sun[1] + vz * sun[2]) * norm
+            cos_earth = 0.0
+            if earth.size:
+                cos_earth = (vx * earth[0] + vy * earth[1] + vz * earth[2]) * norm
+            for k in range(bands):
+                b = parameters[i, j, 5 * k + 1]
+                c = parameters[i, j, 5 * k + 2]
+                surge = parameters[i, j, 5 * k + 3]
+                width = parameters[i, j, 5 * k + 4]
+                table[i, j, slots * k] = parameters[i, j, 5 * k]
+                table[i, j, slots * k + 1] = lobe(min(1.0, max(-1.0, cos_g)), b, c, surge, width)
+                if earth.size:
+                    table[i, j, slots * k + 2] = lobe(min(1.0, max(-1.0, cos_earth)), b, c, surge, width)
+            for c in range(means.shape[2]):
+                table[i, j, slots * bands + c] = means[i, j, c]
