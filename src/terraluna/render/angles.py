@@ -6,11 +6,13 @@ import math
 
 from numba import njit
 
+from terraluna.render.compiling import FAST
+
 EIGHTH_TURN_TANGENT = math.sqrt(2.0) - 1.0
 """tan(pi / 8): the series is used up to here."""
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def fast_atan2(y: float, x: float) -> float:
     """Return the angle of the point (x, y), -pi..pi; 0 for the origin.
 
@@ -41,14 +43,14 @@ def fast_atan2(y: float, x: float) -> float:
     return -angle if y < 0.0 else angle
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def arc_cosine(cosine: float) -> float:
     """Return the angle 0..pi of a cosine, which is held inside -1..1."""
     c = min(1.0, max(-1.0, cosine))
     return fast_atan2(math.sqrt((1.0 - c) * (1.0 + c)), c)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def fast_exp(x: float) -> float:
     """Return exp(x) for x <= 0, absolute error below 1e-12; arguments below -40 count as -40 (4e-18).
 
@@ -70,7 +72,7 @@ def fast_exp(x: float) -> float:
     return p * p
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def map_cells(height, width, lat, lon):  # type: ignore[no-untyped-def]
     """Return rows i0, i1, columns j0, j1 and weights fy, fx of the four map cells around a point.
 
@@ -89,7 +91,7 @@ def map_cells(height, width, lat, lon):  # type: ignore[no-untyped-def]
     return i0, i0 + 1, j0, j1, fy, fx
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def bilinear(grid, lat, lon, out):  # type: ignore[no-untyped-def]
     """Write the values of a map (h, w, c) at a point to ``out`` (c,); longitude within -pi..pi."""
     i0, i1, j0, j1, fy, fx = map_cells(grid.shape[0], grid.shape[1], lat, lon)

@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit, prange
 
 from terraluna.render.angles import arc_cosine, fast_atan2
+from terraluna.render.compiling import FAST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from terraluna.render.scene_arrays import BodyLayer, RenderBody
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, parallel=True, error_model="numpy", fastmath=FAST)
 def lay_over(  # type: ignore[no-untyped-def]
     canvas, top, left, row, column, rows, columns, fine_row, fine_column, oversample, radiance, opacity, gain
 ):
@@ -68,7 +69,7 @@ def lay_over(  # type: ignore[no-untyped-def]
                 canvas[y, x, b] = canvas[y, x, b] * (1.0 - block[b] * share) + gain * light[b] * share
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, parallel=True, error_model="numpy", fastmath=FAST)
 def read_truth(  # type: ignore[no-untyped-def]
     number,
     row,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from terraluna.camera.kernels import PINHOLE, unproject_kernel
 from terraluna.render.angles import fast_atan2
+from terraluna.render.compiling import FAST
 
 GRADIENT_STEP = 0.05
 """Step of the central difference for the gradient at the limb, in samples: far above round-off, far below curvature."""
@@ -24,7 +25,7 @@ NO_HEIGHT_KM = 1.0e9
 """Tangent height that stands for a ray far from the body."""
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def half_plane_area(distance: float, nx: float, ny: float) -> float:
     """Return the part of a unit square on the inner side of a straight edge.
 
@@ -45,7 +46,7 @@ def half_plane_area(distance: float, nx: float, ny: float) -> float:
     return area if distance >= 0.0 else 1.0 - area
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def scaled_ray(params, matrix, u, v):  # type: ignore[no-untyped-def]
     """Return the ray of pixel (u, v) in the frame in which the body is a unit sphere (not normalised)."""
     x, y, z = unproject_kernel(params, u, v)
@@ -56,7 +57,7 @@ def scaled_ray(params, matrix, u, v):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def impact(dx, dy, dz, center):  # type: ignore[no-untyped-def]
     """Return the impact parameter of a scaled ray, in radii; large where the body is behind the observer, or NaN."""
     if dx * center[0] + dy * center[1] + dz * center[2] <= 0.0:
@@ -68,7 +69,7 @@ def impact(dx, dy, dz, center):  # type: ignore[no-untyped-def]
     return math.sqrt((x * x + y * y + z * z) / (dx * dx + dy * dy + dz * dz))
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def impact_at(params, matrix, center, u, v):  # type: ignore[no-untyped-def]
     """Return the impact parameter of pixel (u, v), in radii."""
     dx, dy, dz = scaled_ray(params, matrix, u, v)
@@ -82,7 +83,7 @@ IMPACT, AREA, LAT, LON, MU0, MU, COS_PHASE, SLOTS = 3, 4, 5, 6, 7, 8, 9, 10
 """Slots of the work array: 0 to 2 hold the ray; IMPACT the squared impact parameter, NaN behind the observer."""
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def unproject_chunk(params, work, first, count, step, v):  # type: ignore[no-untyped-def]
     """Write the rays of one chunk of a row; past the row's end the last one is repeated."""
     if int(params[0]) == PINHOLE:
@@ -101,7 +102,7 @@ def unproject_chunk(params, work, first, count, step, v):  # type: ignore[no-unt
         work[j], work[CHUNK + j], work[2 * CHUNK + j] = unproject_kernel(params, u, v)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def meet_chunk(work, matrix, center, radii, sun):  # type: ignore[no-untyped-def]
     """Meet one chunk of rays with the body; no branch, so that it runs on vector registers.
 
@@ -147,7 +148,7 @@ def meet_chunk(work, matrix, center, radii, sun):  # type: ignore[no-untyped-def
         work[COS_PHASE * CHUNK + j] = min(1.0, max(-1.0, -(s0 * rx + s1 * ry + s2 * rz)))
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def clear_sample(work, j):  # type: ignore[no-untyped-def]
     """Write a sample of empty sky."""
     work[AREA * CHUNK + j] = 0.0
@@ -158,7 +159,7 @@ def clear_sample(work, j):  # type: ignore[no-untyped-def]
     work[COS_PHASE * CHUNK + j] = 1.0
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def edge_sample(params, matrix, center, radii, sun, u, v, step, edge, work, j):  # type: ignore[no-untyped-def]
     """Rewrite a sample near the limb: the exact part covered, seen at the middle of that part."""
     b = math.sqrt(work[IMPACT * CHUNK + j])
@@ -205,7 +206,7 @@ def edge_sample(params, matrix, center, radii, sun, u, v, step, edge, work, j): 
     work[COS_PHASE * CHUNK + j] = min(1.0, max(-1.0, -(sun[0] * rx + sun[1] * ry + sun[2] * rz)))
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, parallel=True, error_model="numpy", fastmath=FAST)
 def geometry_pass(  # type: ignore[no-untyped-def]
     params,
     matrix,
@@ -285,7 +286,7 @@ def geometry_pass(  # type: ignore[no-untyped-def]
                         height[i, start + j] = -mean_radius
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def box_scale(params, matrix, center, row0, column0, rows, columns):  # type: ignore[no-untyped-def]
     """Return the steepest change of the impact parameter, radii a pixel, over a 9 x 9 net of a pixel box."""
     steepest = 0.0
@@ -315,7 +316,7 @@ def box_scale(params, matrix, center, row0, column0, rows, columns):  # type: ig
     return steepest * distance * longest / shortest
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def any_hit(params, matrix, center, row0, column0, rows, columns, limit):  # type: ignore[no-untyped-def]
     """Tell whether a ray of a 65 x 65 net over a pixel box passes the body within ``limit`` radii."""
     for i in range(65):

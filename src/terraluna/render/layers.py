@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 
 from terraluna.camera.kernels import project_kernel
+from terraluna.render.compiling import FAST
 from terraluna.render.kernels import any_hit, box_scale, empty_layer_arrays, geometry_pass
 from terraluna.render.scene_arrays import BodyLayer, RenderBody
 
@@ -29,7 +30,7 @@ EDGE_REACH = 2.0
 curvature), more because angles change with the root of the distance, which one look at the centre overestimates."""
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def limb_pixels(params, camera_from_scaled, center, points):  # type: ignore[no-untyped-def]
     """Return (points, 2) pixels of the limb as the camera projects it; NaN where it cannot.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numba import njit, prange
 
+from terraluna.render.compiling import FAST
 from terraluna.render.materials import Shaded, sun_or_dummy
 from terraluna.render.scene_arrays import as_bands
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from terraluna.render.scene_arrays import BodyLayer, RenderBody
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, parallel=True, error_model="numpy", fastmath=FAST)
 def shade_uniform(coverage, mu0, mu, sun, albedo, lunar, radiance):  # type: ignore[no-untyped-def]
     """Write coverage x albedo x (mu0, or 2 mu0 / (mu0 + mu) for ``lunar``) x visible Sun; rows in parallel."""
     rows, columns = coverage.shape

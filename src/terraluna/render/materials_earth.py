@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit, prange
 
 from terraluna.render.angles import fast_exp
+from terraluna.render.compiling import FAST
 from terraluna.render.materials import Shaded, channel_mix, sun_or_dummy
 from terraluna.render.scene_arrays import as_bands
 
@@ -38,7 +39,7 @@ CELL_LAND, CELL_WATER, FIRST_BAND = 14, 18, 22
 """Slots of the work array; FIRST_BAND starts one slot a band, and one a channel of the land map after them."""
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def entire_exponential_integral(x: float) -> float:
     """Return Ein(x), the integral of (1 - exp(-t)) / t from 0 to x (Abramowitz & Stegun 5.1.53 and 5.1.56)."""
     if x < 1.0:
@@ -52,7 +53,7 @@ def entire_exponential_integral(x: float) -> float:
     return math.log(x) + EULER_GAMMA + decay
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def shell_mean(height: float, pixel: float, depth: float, scale: float) -> float:
     """Return the mean over a pixel of 1 - exp(-depth exp(-h / scale)), counting only what lies above the limb.
 
@@ -70,7 +71,7 @@ def shell_mean(height: float, pixel: float, depth: float, scale: float) -> float
     return scale / pixel * (entire_exponential_integral(depth * math.exp(-low / scale)) - above)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def glint_factor(mu0: float, mu: float, cos_phase: float, slope_variance: float) -> float:
     """Return I/F of a wind-roughened sea's mirror image of the Sun (Cox & Munk 1954, isotropic; Fresnel by Schlick)."""
     half = math.sqrt(max(1e-12, 2.0 + 2.0 * cos_phase))
@@ -85,7 +86,7 @@ def glint_factor(mu0: float, mu: float, cos_phase: float, slope_variance: float)
     return math.pi * fresnel * density / (4.0 * max(mu, 0.05) * square * square)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def air_chunk(work, optical_depth, soft):  # type: ignore[no-untyped-def]
     """Fill the slots that depend on angles alone; no branch, so that it runs on vector registers."""
     for j in range(CHUNK):
@@ -109,7 +110,7 @@ def air_chunk(work, optical_depth, soft):  # type: ignore[no-untyped-def]
             loss[j] = fast_exp(-0.1 * tau * work[PATHS * CHUNK + j])
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def light_chunk(work, mix, sea, cloud_albedo):  # type: ignore[no-untyped-def]
     """Turn each band's slot from the air's transmission into the radiance factor; no branch."""
     bands = mix.shape[0]
@@ -141,7 +142,7 @@ def light_chunk(work, mix, sea, cloud_albedo):  # type: ignore[no-untyped-def]
             light[j] = work[AREA * CHUNK + j] * (surface * work[TWILIGHT * CHUNK + j] + path)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def cell_chunk(work, height, width, slot):  # type: ignore[no-untyped-def]
     """Write column, row and their fractions of each sample's map cell to four slots; no branch."""
     last = height - 2.0
@@ -157,7 +158,7 @@ def cell_chunk(work, height, width, slot):  # type: ignore[no-untyped-def]
         work[(slot + 3) * CHUNK + j] = y - row
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def cell_of(work, slot, j, width, channels):  # type: ignore[no-untyped-def]
     """Return the flat places and the weights of a sample's four map values."""
     j0 = int(work[slot * CHUNK + j])
@@ -181,14 +182,14 @@ def cell_of(work, slot, j, width, channels):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def mean_of_four(flat, a, b, c, d, w00, w01, w10, w11):  # type: ignore[no-untyped-def]
     """Return the weighted mean of four values; unsigned indices, which need no test for wrapping."""
     upper = w00 * flat[np.uint64(a)] + w01 * flat[np.uint64(b)]
     return upper + w10 * flat[np.uint64(c)] + w11 * flat[np.uint64(d)]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def look_up(work, count, slot, flat, width, channels, first):  # type: ignore[no-untyped-def]
     """Look the lit samples of a chunk up in one flattened map; its channels go to the slots from ``first`` on.
 
@@ -201,7 +202,7 @@ def look_up(work, count, slot, flat, width, channels, first):  # type: ignore[no
                 work[(first + k) * CHUNK + j] = mean_of_four(flat, a + k, b + k, c + k, d + k, w00, w01, w10, w11)
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, parallel=True, error_model="numpy", fastmath=FAST)
 def shade_earth(  # type: ignore[no-untyped-def]
     coverage,
     lat,

@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit, prange
 
 from terraluna.render.angles import bilinear
+from terraluna.render.compiling import FAST
 from terraluna.render.maps import MOON_BANDS_NM
 from terraluna.render.materials import Shaded, channel_mix, sun_or_dummy
 
@@ -84,7 +85,7 @@ def phase_tables() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return surface / (at_60 * flat_60), weight
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, parallel=True, error_model="numpy", fastmath=FAST)
 def shade_moon(  # type: ignore[no-untyped-def]
     coverage,
     lat,

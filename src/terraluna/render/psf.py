@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numba import njit, prange
 
+from terraluna.render.compiling import FAST
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -63,7 +65,7 @@ def discrete_gaussian(sigma: float) -> NDArray[np.float64]:
     return kernel
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, parallel=True, error_model="numpy", fastmath=FAST)
 def convolve_rows(image, kernel, bands, top, left, out):  # type: ignore[no-untyped-def]
     """Convolve along rows: the window of ``out`` (h, w x bands) whose corner is the pixel (top, left) of ``image``.
 
@@ -89,7 +91,7 @@ def convolve_rows(image, kernel, bands, top, left, out):  # type: ignore[no-unty
                     target[j] += weight * source[j]
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, parallel=True, error_model="numpy", fastmath=FAST)
 def convolve_columns(image, kernel, top, start, out):  # type: ignore[no-untyped-def]
     """Convolve ``image`` (h, n) along its columns and write it to out[top:, start:]; rows in parallel."""
     rows, length = image.shape
@@ -161,7 +163,7 @@ def spread_kernel(image: NDArray[np.float64], kernel: NDArray[np.float64]) -> ND
     return out
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def pixel_shares(samples, count, sigma, first, pixels):  # type: ignore[no-untyped-def]
     """Return (count, pixels) integrals of a Gaussian over each pixel, one row a sample position."""
     out = np.empty((count, pixels))
@@ -173,7 +175,7 @@ def pixel_shares(samples, count, sigma, first, pixels):  # type: ignore[no-untyp
     return out
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def linear_shares(samples, count, first, pixels):  # type: ignore[no-untyped-def]
     """Return (count, pixels) shares that split each sample between its two nearest pixels, keeping its place."""
     out = np.zeros((count, pixels))
@@ -188,7 +190,7 @@ def linear_shares(samples, count, first, pixels):  # type: ignore[no-untyped-def
     return out
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def deposit(canvas, top, left, down, across, radiance, factor):  # type: ignore[no-untyped-def]
     """Add the samples of ``radiance`` (h, w, bands) to the canvas, each with its shares of rows and columns."""
     rows, columns, bands = radiance.shape

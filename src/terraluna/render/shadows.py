@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit, prange
 
 from terraluna.ephemeris.constants import SUN_RADIUS_KM
+from terraluna.render.compiling import FAST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +48,7 @@ def sun_rings(coefficients: NDArray[np.float64], rings: int = RINGS) -> tuple[ND
     return np.sqrt(1.0 - square), np.ascontiguousarray(ring_weights / ring_weights.sum(axis=0))
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def uniform_visible(separation: float, sun: float, occulter: float) -> float:
     """Return the visible fraction of a uniform disc of radius ``sun`` behind one of radius ``occulter`` (same unit)."""
     if separation >= sun + occulter:
@@ -66,7 +67,7 @@ def uniform_visible(separation: float, sun: float, occulter: float) -> float:
     return 1.0 - lens / (math.pi * sun**2)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def ring_hidden(ring: float, separation: float, occulter: float) -> float:
     """Return the part of a circle of radius ``ring`` that a disc at ``separation`` hides."""
     if separation >= ring + occulter:
@@ -79,7 +80,7 @@ def ring_hidden(ring: float, separation: float, occulter: float) -> float:
     return math.acos(min(1.0, max(-1.0, cosine))) / math.pi
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, parallel=True, error_model="numpy", fastmath=FAST)
 def shade_layer(  # type: ignore[no-untyped-def]
     lat, lon, coverage, mu0, radii, sun_position, occulter, scaled, sun_radius, rings, weights, visible
 ):
