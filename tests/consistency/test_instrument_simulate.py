@@ -180,8 +180,8 @@ def test_bad_input(scene: Scene) -> None:
         simulate_sequence(lambda et: scene, 0.0, load_camera("onc-w2"), [])
 
 
-def test_fringes_of_the_dscovr_transit(ephemeris: Ephemeris) -> None:
-    # Published: red first, green last, some 30 s apart; the Moon moves to the right of the picture meanwhile.
+def test_fringes_of_a_filter_wheel(ephemeris: Ephemeris) -> None:
+    # Red first, green 60 s later: the Moon moves to the right of DSCOVR's picture meanwhile.
     view = MissionView.open("dscovr", ephemeris)
     start = view.portrait_et
     camera = view.camera

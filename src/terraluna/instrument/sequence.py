@@ -36,9 +36,11 @@ class WheelStep:
 
 
 SEQUENCES: Final[dict[str, tuple[WheelStep, ...]]] = {
-    # Published: red first, green last, about 30 s apart (2015-07-16).
-    "epic": (WheelStep("680", 0.0), WheelStep("443", 30.0), WheelStep("551", 60.0)),
-    # Assumed: the 48 s frame time of the tube's readout, three frames a colour.
+    # The published still of 2015-07-16 has green's Moon 3 to 5 px behind the other two, 24 to 34 s of its motion to the
+    # right: green came first. Red before blue and the even pace are assumed. (The caption says red first, green last,
+    # about 30 s apart; that order would give the opposite of the green fringe that it names, and that the still shows.)
+    "epic": (WheelStep("551", 0.0), WheelStep("680", 15.0), WheelStep("443", 30.0)),
+    # Assumed: 48 s from frame to frame, the tube's readout.
     "voyager-1-na": (WheelStep("blue", 0.0), WheelStep("orange", 48.0), WheelStep("green", 96.0)),
     # Assumed: turning the wheel and reading out.
     "mapcam": (WheelStep("b", 0.0), WheelStep("v", 10.0), WheelStep("w", 20.0), WheelStep("x", 30.0)),
