@@ -1,0 +1,175 @@
+"""Which part of the outline is the lit limb: the terminator lies inside the circle that the sunward half defines."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from terraluna.opnav.measure.picture import Bools
+from terraluna.opnav.types import Floats
+
+_DIRECTIONS = 24
+_HALF_RAD = float(np.radians(82.0))
+"""Half width of the arc that is tried as sunward."""
+
+_LEAST_HARMONIC = 0.08
+_WINDOW_RAD = np.radians(8.0)
+_LEAST_STEP = 0.12
+"""Stretches with a smaller share of the brightest limb's step are too near the terminator."""
+
+
+@njit(cache=True)
+def _robust(
+    angle: Floats, offset: Floats, variance: Floats, use: Bools, turns: int
+) -> tuple[Floats, float]:
+    """Shift and growth (3,) of a circle by re-weighted least squares over the used points, and the scatter."""
+    n = len(angle)
+    cos = np.cos(angle)
+    sin = np.sin(angle)
+    weight = np.where(use, 1.0 / variance, 0.0)
+    x = np.zeros(3)
+    scale = 1.0
+    normal = np.zeros((3, 3))
+    right = np.zeros(3)
+    size = np.empty(np.count_nonzero(use))
+    for _ in range(turns):
+        normal[:] = 0.0
+        right[:] = 0.0
+        total = 0.0
+        for i in range(n):
+            w = weight[i]
+            if w == 0.0:
+                continue
+            c, s = cos[i], sin[i]
+            normal[0, 0] += w * c * c
+            normal[0, 1] += w * c * s
+            normal[0, 2] += w * c
+            normal[1, 1] += w * s * s
+            normal[1, 2] += w * s
+            normal[2, 2] += w
+            right[0] += w * c * offset[i]
+            right[1] += w * s * offset[i]
+            right[2] += w * offset[i]
+            total += w
+        normal[1, 0] = normal[0, 1]
+        normal[2, 0] = normal[0, 2]
+        normal[2, 1] = normal[1, 2]
+        for k in range(3):
+            normal[k, k] += 1e-10 * total
+        x = np.linalg.solve(normal, right)
+        k = 0
+        for i in range(n):
+            if use[i]:
+                size[k] = abs(offset[i] - x[0] * cos[i] - x[1] * sin[i] - x[2])
+                k += 1
+        scale = max(1.4826 * np.median(size), 1e-4)
+        for i in range(n):
+            if use[i]:
+                z = (offset[i] - x[0] * cos[i] - x[1] * sin[i] - x[2]) / (2.5 * scale)
+                weight[i] = 1.0 / variance[i] / (1.0 + z * z) ** 2
+    return x, scale
+
+
+@njit(cache=True)
+def _scan(
+    angle: Floats, offset: Floats, variance: Floats, directions: int, half: float, floor: float
+) -> tuple[float, Floats]:
+    """Best score of the sunward halves tried, and its circle's shift and growth."""
+    n = len(angle)
+    best = -np.inf
+    start = np.zeros(3)
+    for k in range(directions):
+        middle = 2.0 * np.pi * k / directions
+        near = np.abs((angle - middle + np.pi) % (2.0 * np.pi) - np.pi) < half
+        if np.count_nonzero(near) < 6:
+            continue
+        x, scale = _robust(angle, offset, variance, near, 4)
+        width = max(0.2, floor, 2.5 * scale)
+        score = 0.0
+        for i in range(n):
+            residual = offset[i] - x[0] * np.cos(angle[i]) - x[1] * np.sin(angle[i]) - x[2]
+            score += max(1.0 - (residual / width) ** 2, 0.0)
+            if residual > 2.0 * width:
+                score -= 2.0
+        # A tighter circle is better: otherwise a loose one would win by its own width.
+        score /= 1.0 + scale
+        if score > best:
+            best = score
+            start = x
+    return best, start
+
+
+def lit_arc(
+    angle: Floats, offset: Floats, variance: Floats, step: Floats, usable: Bools, floor_px: float = 0.05
+) -> Bools:
+    """Choose the stretches (n,) of an outline that are lit limb.
+
+    Args:
+        angle: (n,) polar angle of each stretch, rising.
+        offset: (n,) distance of its edge outside an approximate circle, px.
+        variance: (n,) px^2.
+        step: (n,) height of its edge.
+        usable: (n,) whether it was measured at all.
+        floor_px: mean departure from the circle that is allowed even where the edges scatter less: coarse while the
+            profile of the limb isn't known yet.
+
+    Returns:
+        (n,) True for the lit limb. The sunward half is the one whose circle explains most edges and leaves none outside;
+        from there the arc grows for as long as the edges stay on the circle.
+    """
+    chosen = np.zeros(len(angle), np.bool_)
+    if np.count_nonzero(usable) < 8:
+        return chosen
+    high = float(np.percentile(step[usable], 80))
+    index = np.flatnonzero(usable & (step > _LEAST_STEP * high) & (variance < 1.0))
+    if len(index) < 8:
+        return chosen
+    a, d, v = angle[index], offset[index], np.maximum(variance[index], 1e-4)
+    design = np.column_stack((np.cos(a), np.sin(a), np.ones(len(a))))
+    every = np.ones(len(a), np.bool_)
+    step_over = max(1, len(a) // 250)
+    best, start = _scan(a[::step_over], d[::step_over], v[::step_over], _DIRECTIONS, _HALF_RAD, floor_px)
+    if not np.isfinite(best):
+        start, _ = _robust(a, d, v, every, 5)
+    residual = d - design @ start
+    for _ in range(6):
+        scatter = 1.4826 * float(np.median(np.abs(residual[np.abs(residual) < 3.0]))) if len(residual) else 1.0
+        mean, number = _windows(a, residual)
+        limit = np.maximum(np.maximum(floor_px, 0.6 * scatter), 2.5 * scatter / np.sqrt(number))
+        keep = (np.abs(mean) < limit) & (np.abs(residual) < max(4.5 * scatter, 0.3, 2.0 * floor_px))
+        if np.count_nonzero(keep) < 8:
+            return chosen
+        x, _ = _robust(a, d, v, keep, 4)
+        residual = d - design @ x
+    chosen[index[keep]] = True
+    return chosen
+
+
+def _windows(angle: Floats, residual: Floats) -> tuple[Floats, Floats]:
+    """Running mean of the clipped residuals over a window of angle, and the number in it."""
+    clipped = np.clip(residual, -3.0, 3.0)
+    n = len(angle)
+    wrapped = np.concatenate((angle - 2.0 * np.pi, angle, angle + 2.0 * np.pi))
+    total = np.concatenate(([0.0], np.cumsum(np.tile(clipped, 3))))
+    spacing = 2.0 * np.pi / max(n, 1)
+    half = max(_WINDOW_RAD, 3.0 * spacing)
+    low = np.searchsorted(wrapped, angle - half)
+    high = np.searchsorted(wrapped, angle + half)
+    number = np.maximum(high - low, 1)
+    return (total[high] - total[low]) / number, number.astype(np.float64)
+
+
+def sun_direction(angle: Floats, step: Floats, seen: Bools, chosen: Bools) -> float:
+    """Direction of the middle of the lit limb, rad from +x toward +y; NaN where the arc is too short to tell.
+
+    The step's first harmonic over the whole rim where it can be seen, else nothing: a frame-cut arc's middle is the
+    frame's doing.
+    """
+    covered = np.count_nonzero(seen) / len(angle)
+    if covered < 0.8 or not chosen.any():
+        return float("nan")
+    weight = np.where(seen, np.abs(np.nan_to_num(step)), 0.0)
+    x, y = float(weight @ np.cos(angle)), float(weight @ np.sin(angle))
+    if np.hypot(x, y) < _LEAST_HARMONIC * weight.sum():
+        return float("nan")
+    return float(np.arctan2(y, x))

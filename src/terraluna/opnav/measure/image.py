@@ -1,0 +1,173 @@
+"""A picture to measured bodies: find, fit, check, name, and say why not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from terraluna.opnav.measure.candidates import Candidate, find_candidates
+from terraluna.opnav.measure.glare import find_glare, unresolved
+from terraluna.opnav.measure.inside import find_inside
+from terraluna.opnav.measure.limb import MeasuredLimb, measure_limb
+from terraluna.opnav.measure.naming import earth_like, look_at, name_by_hint, name_by_look
+from terraluna.opnav.measure.picture import Bools, prepare
+from terraluna.opnav.measure.result import assemble, camera_allows, from_outline
+from terraluna.opnav.measure.shapes import Projector
+from terraluna.opnav.measure.types import BodyHint, MeasuredBody, Measurement, MeasureOptions
+from terraluna.opnav.types import Floats, Status
+
+_KEEP_OFF_PX = 3.0
+"""Pixels so close to another disc are not used for a limb."""
+
+_NONE: Floats = np.zeros((0, 3))
+
+_SKY_LEVEL = 0.5
+"""Where even the darkest part of the frame has this share of the bright level there is no sky in it."""
+
+
+def measure_image(
+    image: NDArray[Any],
+    *,
+    camera: Projector | None = None,
+    hints: Sequence[BodyHint] = (),
+    mask: Bools | None = None,
+    options: MeasureOptions | None = None,
+) -> Measurement:
+    """Find and measure the Earth and the Moon in a picture, without a guess.
+
+    Args:
+        image: (H, W) or (H, W, 3), integers or floats; row 0 is y = 0.
+        camera: fits the cones that it sees and checks that they can be; None: circles and ellipses in the picture.
+        hints: what a mission's geometry expects; names the discs and allows unresolved ones.
+        mask: (H, W) True where pixels are lost or invalid; lost blocks are also found without it.
+        options: bounds of the search.
+
+    Returns:
+        The measurement, ``refused`` with reasons where there is no disc.
+
+    Raises:
+        InputError: not a picture, or mask or camera of another size.
+    """
+    chosen = options or MeasureOptions()
+    picture = prepare(image, mask, chosen)
+    _check_camera(camera, picture.light.shape)
+    nothing = _no_picture(picture.sky, picture.noise, picture.bright)
+    if nothing:
+        return Measurement((), "refused", (nothing,), picture.sky, picture.noise, picture.saturation, picture.bad)
+    candidates, why = find_candidates(picture, chosen)
+    pairs: list[tuple[Candidate, MeasuredLimb | None]] = []
+    for candidate in candidates:
+        others = _others([c.circle for c in candidates if c is not candidate])
+        pairs.append((candidate, measure_limb(picture, candidate.circle, others, camera)))
+    bodies: list[MeasuredBody] = []
+    for candidate, limb in pairs:
+        body = assemble(picture, limb) if limb is not None else None
+        if body is None or _astray(body, candidate):
+            body = from_outline(picture, candidate, camera)
+        if body is None:
+            why.append("no_limb")
+            continue
+        bodies.append(body)
+    for body in list(bodies):
+        circle = find_inside(picture, body) if earth_like(look_at(picture, body.x, body.y, body.radius, _NONE)) else None
+        if circle is not None:
+            inner = measure_limb(picture, circle, _NONE, camera, in_front=True)
+            found = None if inner is None else assemble(picture, inner, in_front=True)
+            if found is not None:
+                bodies.append(found)
+    bodies = _allowed(bodies, camera, why)
+    bodies = _named(picture, bodies, hints)
+    if not bodies:
+        bodies = unresolved(picture, hints) if hints else find_glare(picture)
+    status: Status = "refused"
+    if bodies:
+        status = "ok" if all(b.status == "ok" for b in bodies) else "degraded"
+    reasons = tuple(dict.fromkeys(why)) if not bodies else ()
+    if not bodies and not reasons:
+        reasons = ("no_disc",)
+    return Measurement(
+        tuple(sorted(bodies, key=lambda b: -b.radius)),
+        status,
+        reasons,
+        picture.sky,
+        picture.noise,
+        picture.saturation,
+        picture.bad,
+    )
+
+
+def _others(circles: Sequence[tuple[float, float, float]]) -> Floats:
+    return np.array([(x, y, r + _KEEP_OFF_PX) for x, y, r in circles], dtype=np.float64).reshape(-1, 3)
+
+
+def _check_camera(camera: Projector | None, shape: tuple[int, ...]) -> None:
+    width, height = getattr(camera, "width", None), getattr(camera, "height", None)
+    if width is not None and height is not None and (height, width) != shape[:2]:
+        from terraluna.errors import InputError
+
+        raise InputError(
+            f"the picture has {shape[1]}x{shape[0]} px but the camera {getattr(camera, 'id', '')!r} {width}x{height}; "
+            "name the camera that took it, or give the full frame"
+        )
+
+
+def _no_picture(sky: float, noise: float, bright: float) -> str:
+    """Why a frame can't hold a disc at all, or an empty text."""
+    if not np.isfinite(sky):
+        return "all_lost"
+    if not bright - sky > 8.0 * noise:
+        return "empty_frame"
+    if sky > _SKY_LEVEL * bright:
+        return "no_sky"
+    return ""
+
+
+def _astray(body: MeasuredBody, candidate: Candidate) -> bool:
+    """Whether the fit left the disc that was found: the outline then is the better witness."""
+    x, y, r = candidate.circle
+    allowed = 3.0 + 0.03 * r
+    # On a short arc centre and radius move together; the limb in the frame must not.
+    inside = candidate.rim
+    off = np.abs(np.hypot(inside[:, 0] - body.x, inside[:, 1] - body.y) - body.radius)
+    return bool(np.median(off) > min(allowed, 4.0)) or body.radius > 2.0 * r or body.radius < 0.5 * r
+
+
+def _allowed(bodies: list[MeasuredBody], camera: Projector | None, why: list[str]) -> list[MeasuredBody]:
+    if camera is None:
+        return bodies
+    kept = []
+    for body in bodies:
+        reason = camera_allows(body, camera)
+        if reason:
+            why.append(reason)
+        else:
+            kept.append(body)
+    return kept
+
+
+def _named(picture: Any, bodies: list[MeasuredBody], hints: Sequence[BodyHint]) -> list[MeasuredBody]:
+    from dataclasses import replace
+
+    if not bodies:
+        return bodies
+    looks = []
+    for body in bodies:
+        others = np.array(
+            [(o.x, o.y, o.radius + _KEEP_OFF_PX) for o in bodies if o is not body and o.radius < body.radius]
+        ).reshape(-1, 3)
+        looks.append(look_at(picture, body.x, body.y, body.radius, others))
+    seen, _ = name_by_look(looks)
+    expected = name_by_hint([(b.x, b.y, b.radius) for b in bodies], hints) if hints else ["unknown"] * len(bodies)
+    out = []
+    for body, look, hint in zip(bodies, seen, expected, strict=True):
+        name = hint if hint != "unknown" else look
+        reasons = body.reasons
+        status: Status = body.status
+        if hint != "unknown" and look != "unknown" and hint != look:
+            reasons = (*reasons, f"looks_like_{look}")
+            status = "degraded"
+        out.append(replace(body, name=name, reasons=reasons, status=status))
+    return out

@@ -1,0 +1,172 @@
+"""A body in front of another: the circle of edges inside a disc, found by votes along the edges' normals."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from terraluna.opnav.measure.picture import Prepared
+from terraluna.opnav.measure.types import MeasuredBody
+from terraluna.opnav.types import Floats
+
+_COARSE_RADIUS = 110.0
+"""The search runs on a copy in which the outer disc has about this radius, px."""
+
+_LEAST_OUTER = 40.0
+_LEAST_SHARE = 0.1
+_MOST_SHARE = 0.9
+_COVERED = 0.72
+"""Least share of the circle with an aligned edge; weather systems stay below."""
+
+_EDGE_QUANTILE = 0.6
+_PEAKS = 6
+
+
+def find_inside(picture: Prepared, body: MeasuredBody) -> tuple[float, float, float] | None:
+    """Circle x, y, radius of a body in front of a disc, to about a pixel; None if there is none."""
+    if body.radius < _LEAST_OUTER:
+        return None
+    factor = max(1, round(body.radius / _COARSE_RADIUS))
+    h, w = picture.light.shape
+    x0, y0 = max(0, int(body.x - body.radius)), max(0, int(body.y - body.radius))
+    x1, y1 = min(w, int(body.x + body.radius) + 1), min(h, int(body.y + body.radius) + 1)
+    rows, columns = (y1 - y0) // factor, (x1 - x0) // factor
+    if min(rows, columns) < 24:
+        return None
+    part = picture.light[y0 : y0 + rows * factor, x0 : x0 + columns * factor]
+    small = np.ascontiguousarray(part.reshape(rows, factor, columns, factor).mean(axis=(1, 3)))
+    # Pixel (0, 0) of the copy is centred on the middle of its block.
+    cx = (body.x - x0 - (factor - 1) / 2.0) / factor
+    cy = (body.y - y0 - (factor - 1) / 2.0) / factor
+    radius = body.radius / factor
+    edges = _edges(small, cx, cy, radius - 3.0)
+    if len(edges) < 60:
+        return None
+    edges = edges[edges[:, 4] > np.quantile(edges[:, 4], _EDGE_QUANTILE)]
+    low, high = max(4.0, _LEAST_SHARE * radius), _MOST_SHARE * radius
+    votes = _votes(edges, rows, columns, low, high)
+    best: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    for _ in range(_PEAKS):
+        row, column = np.unravel_index(int(np.argmax(votes)), votes.shape)
+        for dy in (-0.5, 0.0, 0.5):
+            for dx in (-0.5, 0.0, 0.5):
+                x, y = float(column) + dx, float(row) + dy
+                r, covered = _best_radius(edges, x, y, low, high)
+                if covered > best[0]:
+                    best = (covered, x, y, r)
+        votes[max(0, row - 3) : row + 4, max(0, column - 3) : column + 4] = 0.0
+    covered, x, y, r = best
+    if covered < _COVERED or np.hypot(x - cx, y - cy) + r > radius + 2.0:
+        return None
+    middle = (factor - 1) / 2.0
+    return x * factor + middle + x0, y * factor + middle + y0, r * factor
+
+
+@njit(cache=True)
+def _edges(light: Floats, cx: float, cy: float, reach: float) -> Floats:
+    """Local maxima of the gradient along itself within a disc: x, y, unit gradient, size."""
+    h, w = light.shape
+    gx = np.zeros((h, w))
+    gy = np.zeros((h, w))
+    size = np.zeros((h, w))
+    for y in range(1, h - 1):
+        for x in range(1, w - 1):
+            a = (
+                light[y - 1, x + 1] + 2.0 * light[y, x + 1] + light[y + 1, x + 1]
+                - light[y - 1, x - 1] - 2.0 * light[y, x - 1] - light[y + 1, x - 1]
+            )  # fmt: skip
+            b = (
+                light[y + 1, x - 1] + 2.0 * light[y + 1, x] + light[y + 1, x + 1]
+                - light[y - 1, x - 1] - 2.0 * light[y - 1, x] - light[y - 1, x + 1]
+            )  # fmt: skip
+            gx[y, x] = a
+            gy[y, x] = b
+            size[y, x] = np.sqrt(a * a + b * b)
+    out = np.empty((h * w, 5))
+    n = 0
+    for y in range(2, h - 2):
+        for x in range(2, w - 2):
+            s = size[y, x]
+            if s == 0.0 or (x - cx) ** 2 + (y - cy) ** 2 > reach * reach:
+                continue
+            ux = gx[y, x] / s
+            uy = gy[y, x] / s
+            i = int(np.rint(ux))
+            j = int(np.rint(uy))
+            before = size[y - j, x - i]
+            after = size[y + j, x + i]
+            if s < before or s <= after:
+                continue
+            # The peak of the parabola through the three, along the step.
+            bend = before - 2.0 * s + after
+            shift = 0.5 * (before - after) / bend if bend < 0.0 else 0.0
+            out[n, 0] = x + shift * i
+            out[n, 1] = y + shift * j
+            out[n, 2] = ux
+            out[n, 3] = uy
+            out[n, 4] = s
+            n += 1
+    return out[:n].copy()
+
+
+@njit(cache=True)
+def _votes(edges: Floats, rows: int, columns: int, low: float, high: float) -> Floats:
+    votes = np.zeros((rows, columns))
+    for k in range(len(edges)):
+        for sign in (-1.0, 1.0):
+            r = low
+            while r <= high:
+                x = int(np.rint(edges[k, 0] + sign * r * edges[k, 2]))
+                y = int(np.rint(edges[k, 1] + sign * r * edges[k, 3]))
+                if 0 <= x < columns and 0 <= y < rows:
+                    votes[y, x] += 1.0
+                r += 1.0
+    out = np.zeros((rows, columns))
+    for y in range(2, rows - 2):
+        for x in range(2, columns - 2):
+            total = 0.0
+            for j in range(-2, 3):
+                for i in range(-2, 3):
+                    total += votes[y + j, x + i]
+            out[y, x] = total
+    return out
+
+
+@njit(cache=True)
+def _best_radius(edges: Floats, x: float, y: float, low: float, high: float) -> tuple[float, float]:
+    """Radius whose circle about a point has aligned edges over the largest share of its angle, and that share."""
+    sectors = 72
+    size = int(high) + 3
+    seen: NDArray[np.bool_] = np.zeros((size, sectors), np.bool_)
+    for k in range(len(edges)):
+        dx = edges[k, 0] - x
+        dy = edges[k, 1] - y
+        r = np.sqrt(dx * dx + dy * dy)
+        if r < low or r > high:
+            continue
+        if abs(dx * edges[k, 2] + dy * edges[k, 3]) < 0.9 * r:
+            continue
+        s = int((np.arctan2(dy, dx) / (2.0 * np.pi)) % 1.0 * sectors)
+        seen[int(np.rint(r)), min(s, sectors - 1)] = True
+    best = 0.0
+    where = 0.0
+    for i in range(int(low), size - 1):
+        # An edge a pixel off still belongs to the circle: the centre is known to half a pixel.
+        total = 0
+        place = 0.0
+        count = 0
+        for s in range(sectors):
+            hit = False
+            for d in range(-1, 2):
+                if 0 <= i + d < size and seen[i + d, s]:
+                    hit = True
+                    place += i + d
+                    count += 1
+            if hit:
+                total += 1
+        share = total / sectors
+        if share > best:
+            best = share
+            where = place / count
+    return where, best

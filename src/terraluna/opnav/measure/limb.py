@@ -1,0 +1,282 @@
+"""One disc from a rough circle to limb points, a fitted curve and its covariance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from terraluna.opnav.measure.arcs import lit_arc, sun_direction
+from terraluna.opnav.measure.circles import arc_of
+from terraluna.opnav.measure.edges import (
+    Edges,
+    RimPixels,
+    blur_and_shape,
+    collect,
+    fit_edges,
+    profile_table,
+    stacked_profile,
+)
+from terraluna.opnav.measure.picture import Bools, Prepared
+from terraluna.opnav.measure.shapes import (
+    CircleLimb,
+    ConeLimb,
+    EllipseLimb,
+    LimbFit,
+    Polar,
+    Projector,
+    fit_limb,
+    polar_of,
+)
+from terraluna.opnav.types import Floats
+from terraluna.opnav.vectors import unit
+
+_WIDTH_PX = 2.0
+"""Length of a stretch of limb that gives one point."""
+
+_MOST_POINTS = 1500
+"""Longer limbs get longer stretches: more points would cost time and add nothing."""
+
+_TANGENTIAL_PX2 = 1e-4
+"""Points sit at the middle of their stretch: along the limb they have no error of measurement."""
+
+_FLOORS_PX = (1.5, 0.8, 0.3, 0.1, 0.05)
+"""Departure from the curve allowed to a run of points, turn by turn, as the profile becomes known."""
+
+_BLURS = np.geomspace(0.35, 6.0, 12)
+_NEAR_BLURS = {1: np.array([0.55, 0.7, 0.85, 1.0, 1.2, 1.5]), 2: np.array([0.8, 0.9, 1.0, 1.1, 1.25])}
+_FLAT_ARC_RAD = np.radians(150.0)
+_FLAT_GAIN = 30.0
+"""Drop of chi-square (scaled by the scatter) from which two more parameters are believed: 5 sigma of two."""
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredLimb:
+    """A limb with its points.
+
+    Attributes:
+        fit: the fitted curve.
+        polar: it as a polar table.
+        points: (n, 2) px.
+        covariance: (n, 2, 2) px^2.
+        arc_rad: covered angle.
+        sun_rad: direction of the Sun in the image, NaN if unknown.
+        blur_px: standard deviation of the limb's blur.
+        clipped: share of the stretches whose inside is saturated.
+        step: median height of the limb's edge.
+        step_noise: median scatter of the pixels about the profile.
+        cut: share of the rim outside the frame, lost or hidden.
+        offsets: all stretches, for diagnosis.
+    """
+
+    fit: LimbFit
+    polar: Polar
+    points: Floats
+    covariance: Floats
+    arc_rad: float
+    sun_rad: float
+    blur_px: float
+    clipped: float
+    step: float
+    step_noise: float
+    cut: float
+    edges: Edges = field(repr=False)
+    chosen: Bools = field(repr=False)
+
+
+def _width(radius: float) -> float:
+    return max(_WIDTH_PX, 2.0 * np.pi * radius / _MOST_POINTS) if radius < 4000.0 else _WIDTH_PX
+
+
+def _rim(picture: Prepared, polar: Polar, blur: float, others: Floats) -> RimPixels:
+    radius = polar.mean
+    inner = min(2.5 * blur + 2.0, 0.6 * radius)
+    outer = 3.0 * blur + 1.8
+    return collect(
+        picture.light, picture.bad, picture.full, (polar.x, polar.y), polar.radius, inner, outer, _width(radius), others
+    )
+
+
+def measure_limb(
+    picture: Prepared,
+    circle: tuple[float, float, float],
+    others: Floats,
+    camera: Projector | None = None,
+    *,
+    in_front: bool = False,
+) -> MeasuredLimb | None:
+    """Limb points and fit of one disc.
+
+    Args:
+        picture: the prepared picture.
+        circle: x, y, radius within about 3 px.
+        others: (m, 3) other discs, whose pixels are not used.
+        camera: fits the cone that it sees, or None for a circle or an ellipse in the picture.
+        in_front: the disc stands before another, so that its outside may be the brighter side.
+
+    Returns:
+        The limb; None where no lit limb could be followed.
+    """
+    limb: CircleLimb | EllipseLimb | ConeLimb = CircleLimb(*circle)
+    blur = 1.0
+    shares: Floats | None = None
+    sectors = 1
+    edges = rim = chosen = fit = polar = None
+    for turn, floor in enumerate(_FLOORS_PX):
+        polar = polar_of(limb)
+        if turn == 1 and not blur < 5.9:
+            return None
+        # Until the blur is known a wide rim is needed to find it.
+        rim = _rim(picture, polar, max(blur, 2.0 if turn < 2 and polar.mean > 40.0 else 0.6), others)
+        bins = len(rim.angle)
+        table = profile_table(polar.mean, blur)
+        shape = _spread_shares(shares, sectors, bins)
+        edges = fit_edges(rim, table, shape, wide=turn == 0, signed=in_front)
+        usable = edges.good & (np.abs(edges.step) > 1.5 * edges.noise)
+        chosen = lit_arc(rim.angle, np.nan_to_num(edges.offset), _filled(edges.variance), np.abs(np.nan_to_num(edges.step)), usable, floor)
+        if np.count_nonzero(chosen) < 8:
+            return None
+        points = polar.points(rim.angle[chosen], edges.offset[chosen])
+        variance = _variances(edges, chosen)
+        if turn == 2:
+            limb = _better_shape(limb, points, variance, camera)
+        fit = fit_limb(limb, points, variance)
+        if fit is None:
+            return None
+        if turn in (0, 1, 2):
+            # The profile is stacked on the fitted curve, so it waits for the second turn.
+            if turn >= 1:
+                sectors = int(np.clip(round(2.0 * np.pi * polar.mean / 24.0), 4, 24))
+                grid, mean, count = stacked_profile(rim, edges, chosen, sectors, 0.25, _reach(polar.mean, max(blur, 2.0) if polar.mean > 40.0 else blur))
+                tried = blur * _NEAR_BLURS[turn]
+                blur, shares, filled = blur_and_shape(grid, mean, count, polar.mean, tried)
+                shares = _smooth(shares, filled)
+            else:
+                blur = _first_blur(rim, edges, chosen, polar.mean)
+        limb = fit.limb
+    assert edges is not None and rim is not None and chosen is not None and fit is not None and polar is not None
+    polar = polar_of(limb)
+    return _result(picture, fit, polar, rim, edges, chosen, blur)
+
+
+def _reach(radius: float, blur: float) -> tuple[float, float]:
+    return min(2.5 * blur + 2.0, 0.6 * radius), 3.0 * blur + 1.8
+
+
+def _filled(variance: Floats) -> Floats:
+    return np.where(np.isfinite(variance), np.maximum(variance, 1e-6), 1e6)
+
+
+def _first_blur(rim: RimPixels, edges: Edges, chosen: Bools, radius: float) -> float:
+    """Blur from the stacked profile of all lit stretches together, a plain step."""
+    grid, mean, count = stacked_profile(rim, edges, chosen, 1, 0.25, _reach(radius, 2.0 if radius > 40.0 else 1.0))
+    blur, _, _ = blur_and_shape(grid, mean, count, radius, _BLURS)
+    return blur
+
+
+def _spread_shares(shares: Floats | None, sectors: int, bins: int) -> Floats:
+    """Shares (2, bins) between the sectors' middles."""
+    if shares is None:
+        return np.vstack((np.ones(bins), np.zeros(bins)))
+    at = (np.arange(bins) + 0.5) / bins * sectors - 0.5
+    grid = np.arange(sectors)
+    return np.vstack([np.interp(at, grid, row, period=sectors) for row in shares])
+
+
+def _smooth(shares: Floats, filled: Bools) -> Floats:
+    """Sectors without data take their neighbours' shares; the others a running mean of three."""
+    n = shares.shape[1]
+    known = np.flatnonzero(filled)
+    if not len(known):
+        return shares
+    out = np.vstack([np.interp(np.arange(n), known, row[known], period=n) for row in shares])
+    if n >= 8:
+        out = 0.25 * np.roll(out, 1, axis=1) + 0.5 * out + 0.25 * np.roll(out, -1, axis=1)
+    return out
+
+
+def _variances(edges: Edges, chosen: Bools) -> Floats:
+    """Variance (n,) of the points, with each stretch's few pixels supported by the scatter of all of them."""
+    own = edges.variance[chosen]
+    noise = edges.noise[chosen]
+    typical = float(np.median(noise**2))
+    spread = np.maximum(noise**2, 1e-12)
+    supported = (10.0 * spread + 10.0 * typical) / 20.0
+    return np.asarray(np.maximum(own * supported / spread, 1e-6))
+
+
+def _better_shape(
+    limb: CircleLimb | EllipseLimb | ConeLimb, points: Floats, variance: Floats, camera: Projector | None
+) -> CircleLimb | EllipseLimb | ConeLimb:
+    """The camera's cone, or an ellipse where the points demand one."""
+    first: CircleLimb | ConeLimb
+    if isinstance(limb, CircleLimb) and camera is not None:
+        rough = camera.unproject(points)
+        if not np.isfinite(rough).all():
+            return limb
+        first = cone_through(camera, rough)
+    elif isinstance(limb, CircleLimb | ConeLimb):
+        first = limb
+    else:
+        return limb
+    plain = fit_limb(first, points, variance)
+    if plain is None:
+        return limb
+    angle = np.arctan2(*(points - points.mean(axis=0)).T[::-1])
+    if isinstance(first, CircleLimb):
+        angle = np.arctan2(points[:, 1] - first.y, points[:, 0] - first.x)
+    if arc_of(angle) < _FLAT_ARC_RAD or len(points) < 40:
+        return plain.limb
+    flat = _flattened(plain.limb)
+    fuller = fit_limb(flat, points, variance)
+    if fuller is None:
+        return plain.limb
+    before = float(np.sum(np.minimum(plain.residuals**2 / variance, 9.0 * plain.chi_square)))
+    after = float(np.sum(np.minimum(fuller.residuals**2 / variance, 9.0 * plain.chi_square)))
+    return fuller.limb if before - after > _FLAT_GAIN * max(fuller.chi_square, 1.0) else plain.limb
+
+
+def _flattened(limb: CircleLimb | EllipseLimb | ConeLimb) -> EllipseLimb | ConeLimb:
+    if isinstance(limb, ConeLimb):
+        return ConeLimb(limb.camera, limb.axis, limb.half_angle, 0.0, 0.0, True)
+    return EllipseLimb(limb.x, limb.y, limb.radius, 0.0, 0.0)
+
+
+def cone_through(camera: Projector, directions: Floats) -> ConeLimb:
+    """Cone through directions (n, 3): their tips lie in a plane across its axis."""
+    middle = directions.mean(axis=0)
+    _, _, vt = np.linalg.svd(directions - middle, full_matrices=False)
+    axis = unit(vt[2])
+    if axis @ middle < 0.0:
+        axis = -axis
+    return ConeLimb(camera, axis, float(np.arccos(np.clip(axis @ middle, -1.0, 1.0))))
+
+
+def _result(
+    picture: Prepared, fit: LimbFit, polar: Polar, rim: RimPixels, edges: Edges, chosen: Bools, blur: float
+) -> MeasuredLimb:
+    angle = rim.angle[chosen]
+    points = polar.points(angle, np.zeros(len(angle)))
+    # The measured points lie their residual outside the final curve.
+    points = polar.points(angle, fit.residuals)
+    normal = np.column_stack((np.cos(angle), np.sin(angle)))
+    along = np.column_stack((-normal[:, 1], normal[:, 0]))
+    variance = _variances(edges, chosen)
+    covariance = variance[:, None, None] * normal[:, :, None] * normal[:, None, :]
+    covariance += _TANGENTIAL_PX2 * along[:, :, None] * along[:, None, :]
+    seen = (np.diff(rim.start) > 0) & (rim.spoilt * 4 <= np.diff(rim.start))
+    return MeasuredLimb(
+        fit=fit,
+        polar=polar,
+        points=points,
+        covariance=covariance,
+        arc_rad=arc_of(angle),
+        sun_rad=sun_direction(rim.angle, edges.step, seen, chosen),
+        blur_px=blur,
+        clipped=float(np.mean(edges.clipped[chosen] > 0.3)),
+        step=float(np.median(edges.step[chosen])),
+        step_noise=float(np.median(edges.noise[chosen])),
+        cut=float(1.0 - np.count_nonzero(seen) / len(seen)),
+        edges=edges,
+        chosen=chosen,
+    )

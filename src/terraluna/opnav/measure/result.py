@@ -1,0 +1,210 @@
+"""Limbs and outlines to measured bodies: covariance of centre and radius, phase, status and reasons."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from terraluna.errors import GeometryError
+from terraluna.opnav.measure.candidates import Candidate
+from terraluna.opnav.measure.circles import arc_of
+from terraluna.opnav.measure.limb import MeasuredLimb
+from terraluna.opnav.measure.picture import Prepared
+from terraluna.opnav.measure.shapes import CircleLimb, ConeLimb, EllipseLimb, LimbFit, Projector, fit_limb, polar_of
+from terraluna.opnav.measure.types import MeasuredBody, Shape
+from terraluna.opnav.types import Floats, Status
+from terraluna.scene.limb import Ellipse, fit_ellipse
+
+ROUGH_PX = 0.5
+"""A limb whose points scatter more is degraded: terrain, terminator or glare, not a clean edge."""
+
+SHORT_ARC_DEG = 40.0
+_CLIPPED_SHARE = 0.3
+_SOFT_BLUR_PX = 4.5
+_SOFT_SHARE = 0.3
+"""A blur of this share of the radius leaves no limb."""
+
+_OUTLINE_STEP_PX = 3.0
+_TERRAIN_LENGTH = 5.0
+"""Mountains and craters move neighbouring outline points together: so many points tell as much as one."""
+
+_LEAST_CONTRAST = 3.0
+"""Least height of the edge over the scatter about it."""
+
+
+def assemble(picture: Prepared, limb: MeasuredLimb, *, in_front: bool = False) -> MeasuredBody | None:
+    """A measured limb as a body; None where it is no edge (too soft, too weak)."""
+    radius = limb.polar.mean
+    if limb.blur_px > min(_SOFT_BLUR_PX, max(_SOFT_SHARE * radius, 1.5)):
+        return None
+    if not in_front and limb.step < _LEAST_CONTRAST * limb.step_noise:
+        return None
+    reasons: list[str] = []
+    rms = float(np.sqrt(np.mean(limb.fit.residuals**2)))
+    if rms > ROUGH_PX:
+        reasons.append("rough_limb")
+    if np.degrees(limb.arc_rad) < SHORT_ARC_DEG:
+        reasons.append("short_arc")
+    if limb.clipped > _CLIPPED_SHARE:
+        reasons.append("overexposed")
+    status: Status = "degraded" if reasons else "ok"
+    if limb.cut > 0.02:
+        reasons.append("partly_outside")
+    if in_front:
+        reasons.append("in_front_of_other")
+    center, covariance, ellipse, shape = _center(limb.fit)
+    body = MeasuredBody(
+        "unknown",
+        center[0],
+        center[1],
+        center[2],
+        covariance,
+        limb.points,
+        limb.covariance,
+        limb.fit.residuals,
+        ellipse,
+        rms,
+        float(np.degrees(limb.arc_rad)),
+        float(np.degrees(limb.sun_rad)),
+        float("nan"),
+        limb.blur_px,
+        shape,
+        status,
+        tuple(reasons),
+        _half_angle(limb.fit),
+    )
+    return replace(body, phase_deg=_phase(picture, limb))
+
+
+def from_outline(picture: Prepared, candidate: Candidate, camera: Projector | None) -> MeasuredBody | None:
+    """A body from its outline alone, ``degraded``: for limbs so rough that no edge profile follows them."""
+    x, y, r = candidate.circle
+    rim = candidate.rim
+    order = np.argsort(np.arctan2(rim[:, 1] - y, rim[:, 0] - x), kind="stable")
+    # Each pixel of the outline gives up to two crossings.
+    points = rim[order][:: int(2 * _OUTLINE_STEP_PX), :2] if len(rim) > 80 else rim[order][::2, :2]
+    if len(points) < 8:
+        return None
+    first: CircleLimb | ConeLimb = CircleLimb(x, y, r)
+    if camera is not None:
+        from terraluna.opnav.measure.limb import cone_through
+
+        directions = camera.unproject(points)
+        if np.isfinite(directions).all():
+            first = cone_through(camera, directions)
+    scatter = max(1.4826 * float(np.median(np.abs(CircleLimb(x, y, r).residuals(points)))), 0.3)
+    variance = np.full(len(points), scatter**2)
+    fit = fit_limb(first, points, variance)
+    if fit is None:
+        return None
+    center, covariance, ellipse, shape = _center(fit)
+    if not (0.3 * r < center[2] < 3.0 * r):
+        return None
+    angle = np.arctan2(points[:, 1] - center[1], points[:, 0] - center[0])
+    arc = float(np.degrees(arc_of(angle)))
+    reasons = ["rough_limb", "outline_only"]
+    if arc < SHORT_ARC_DEG:
+        reasons.append("short_arc")
+    nan = float("nan")
+    return MeasuredBody(
+        "unknown",
+        center[0],
+        center[1],
+        center[2],
+        covariance * _TERRAIN_LENGTH,
+        points,
+        variance[:, None, None] * np.eye(2),
+        fit.residuals,
+        ellipse,
+        float(np.sqrt(np.mean(fit.residuals**2))),
+        arc,
+        nan,
+        nan,
+        nan,
+        shape,
+        "degraded",
+        tuple(reasons),
+        _half_angle(fit),
+    )
+
+
+def camera_allows(body: MeasuredBody, camera: Projector) -> str:
+    """Why a camera can't have taken a disc; empty if it can.
+
+    A disc's limb is a cone of less than half a turn, and a body outside the atmosphere's reach is less than 170 deg wide.
+    """
+    angle = body.half_angle_rad
+    if angle is None:
+        point = camera.unproject(np.array([[body.x, body.y]]))
+        return "" if np.isfinite(point).all() else "outside_camera_model"
+    if not np.isfinite(angle) or not 0.0 < np.degrees(angle) < 85.0:
+        return "wider_than_any_body"
+    return ""
+
+
+def _center(fit: LimbFit) -> tuple[Floats, Floats, Ellipse | None, Shape]:
+    """Centre and radius (3,), covariance (3, 3), the limb in the image and what was fitted."""
+    limb = fit.limb
+    center = _place(limb)
+    steps = limb.steps()
+    columns = []
+    for k, h in enumerate(steps):
+        step = np.zeros(len(steps))
+        step[k] = h
+        columns.append((_place(limb.moved(step)) - _place(limb.moved(-step))) / (2.0 * h))
+    jacobian = np.column_stack(columns)
+    covariance = jacobian @ fit.covariance @ jacobian.T
+    if isinstance(limb, CircleLimb):
+        return center, covariance, Ellipse(limb.x, limb.y, limb.radius, limb.radius, 0.0), "circle"
+    if isinstance(limb, EllipseLimb):
+        return center, covariance, limb.ellipse(), "ellipse"
+    return center, covariance, _outline_ellipse(limb), "cone"
+
+
+def _half_angle(fit: LimbFit) -> float | None:
+    return fit.limb.half_angle if isinstance(fit.limb, ConeLimb) else None
+
+
+def _outline_ellipse(limb: ConeLimb) -> Ellipse | None:
+    outline = limb.outline(72)
+    seen = np.isfinite(outline).all(axis=1)
+    if np.count_nonzero(seen) < 12:
+        return None
+    try:
+        return fit_ellipse(outline[seen])
+    except (GeometryError, np.linalg.LinAlgError):
+        return None
+
+
+def _place(limb: CircleLimb | EllipseLimb | ConeLimb) -> Floats:
+    if isinstance(limb, CircleLimb):
+        return limb.parameters
+    if isinstance(limb, EllipseLimb):
+        e = limb.ellipse()
+        return np.array([e.x, e.y, np.sqrt(max(e.semi_major * e.semi_minor, 0.0))])
+    x, y = limb.camera.project(limb.axis[None, :])[0]
+    ellipse = _outline_ellipse(limb)
+    radius = polar_of(limb).mean if ellipse is None else ellipse.radius
+    return np.array([x, y, radius])
+
+
+def _phase(picture: Prepared, limb: MeasuredLimb) -> float:
+    """Phase, deg, from the lit share of the disc (1 + cos g)/2; NaN where not all of the disc is in the frame."""
+    if limb.cut > 0.02:
+        return float("nan")
+    p = limb.polar
+    h, w = picture.light.shape
+    reach = float(p.radius.max())
+    x0, x1 = max(0, int(p.x - reach)), min(w, int(p.x + reach) + 2)
+    y0, y1 = max(0, int(p.y - reach)), min(h, int(p.y + reach) + 2)
+    step = max(1, int(np.sqrt((x1 - x0) * (y1 - y0) / 60_000.0)))
+    gy, gx = np.mgrid[y0:y1:step, x0:x1:step]
+    part = np.s_[y0:y1:step, x0:x1:step]
+    inside = ((gx - p.x) ** 2 + (gy - p.y) ** 2 < p.mean**2) & ~picture.bad[part]
+    total = int(np.count_nonzero(inside))
+    if total < 30:
+        return float("nan")
+    light = picture.light[part][inside] - picture.sky
+    lit = light > max(0.12 * float(np.median(light[light > 0.2 * np.percentile(light, 95)])), 4.0 * picture.noise)
+    return float(np.degrees(np.arccos(np.clip(2.0 * np.count_nonzero(lit) / total - 1.0, -1.0, 1.0))))

@@ -1,0 +1,309 @@
+"""Limbs as curves in the picture: a circle, an ellipse, and the cone that a camera sees; and their fits to points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from terraluna.errors import GeometryError
+from terraluna.opnav.types import Floats, Unprojector
+from terraluna.opnav.vectors import tangent_basis, unit
+from terraluna.scene.limb import Ellipse, fit_ellipse
+
+POLAR = 720
+"""Points of a limb's polar table."""
+
+_TURNS = 25
+_HUBER = 1.8
+"""Residuals beyond so many standard deviations lose weight."""
+
+
+class Projector(Unprojector, Protocol):
+    """A camera: directions to pixels and back."""
+
+    def project(self, directions: Floats) -> Floats:
+        """Pixels (n, 2) of directions (n, 3) in the camera frame; NaN where there is none."""
+        ...
+
+
+class Limb(Protocol):
+    """A curve with a few parameters."""
+
+    @property
+    def parameters(self) -> Floats:
+        """The parameters (p,), px or rad."""
+        ...
+
+    def moved(self, step: Floats) -> Limb:
+        """The curve with its parameters changed by (p,)."""
+        ...
+
+    def residuals(self, points: Floats) -> Floats:
+        """Distance (n,) of points (n, 2) from the curve, px, outward positive."""
+        ...
+
+    def steps(self) -> Floats:
+        """Steps (p,) for numerical derivatives."""
+        ...
+
+
+@dataclass(frozen=True)
+class CircleLimb:
+    """A circle: x, y, radius, px."""
+
+    x: float
+    y: float
+    radius: float
+
+    @property
+    def parameters(self) -> Floats:
+        """x, y, radius."""
+        return np.array([self.x, self.y, self.radius])
+
+    def moved(self, step: Floats) -> CircleLimb:
+        """The circle changed by (3,)."""
+        return CircleLimb(self.x + step[0], self.y + step[1], self.radius + step[2])
+
+    def residuals(self, points: Floats) -> Floats:
+        """Distance (n,) outside the circle."""
+        return np.asarray(np.hypot(points[:, 0] - self.x, points[:, 1] - self.y) - self.radius)
+
+    def steps(self) -> Floats:
+        """Steps (3,)."""
+        return np.full(3, 1e-3)
+
+
+@dataclass(frozen=True)
+class EllipseLimb:
+    """An ellipse near a circle: x, y, mean radius, and half the difference of the semi-axes as a vector of twice its angle."""
+
+    x: float
+    y: float
+    radius: float
+    c2: float
+    s2: float
+
+    @property
+    def parameters(self) -> Floats:
+        """x, y, radius, c2, s2."""
+        return np.array([self.x, self.y, self.radius, self.c2, self.s2])
+
+    def moved(self, step: Floats) -> EllipseLimb:
+        """The ellipse changed by (5,)."""
+        return EllipseLimb(*(self.parameters + step))
+
+    def ellipse(self) -> Ellipse:
+        """As semi-axes and angle."""
+        half = float(np.hypot(self.c2, self.s2))
+        angle = 0.5 * float(np.arctan2(self.s2, self.c2))
+        return Ellipse(self.x, self.y, self.radius + half, self.radius - half, angle % np.pi)
+
+    def residuals(self, points: Floats) -> Floats:
+        """Distance (n,) outside the ellipse: Sampson's, with the second-order term; 1e-6 of the radius near it."""
+        e = self.ellipse()
+        if not e.semi_minor > 0.0:
+            return np.full(len(points), np.nan)
+        c, s = np.cos(e.angle), np.sin(e.angle)
+        dx, dy = points[:, 0] - e.x, points[:, 1] - e.y
+        u, v = c * dx + s * dy, c * dy - s * dx
+        # The distance along the gradient of sqrt(u^2/a^2 + v^2/b^2), which is linear along every ray from the centre.
+        q = np.sqrt((u / e.semi_major) ** 2 + (v / e.semi_minor) ** 2)
+        slope = np.sqrt((u / e.semi_major**2) ** 2 + (v / e.semi_minor**2) ** 2) / np.maximum(q, 1e-12)
+        return np.asarray((q - 1.0) / np.maximum(slope, 1e-12))
+
+    def steps(self) -> Floats:
+        """Steps (5,)."""
+        return np.full(5, 1e-3)
+
+
+@dataclass(frozen=True, eq=False)
+class ConeLimb:
+    """A cone of directions seen through a camera: axis, half angle, and its ellipticity for a flattened body.
+
+    Attributes:
+        camera: the camera.
+        axis: (3,) unit vector.
+        half_angle: mean half angle, rad.
+        c2, s2: half the difference of the largest and the smallest half angle, as a vector of twice its angle, rad.
+        flat: whether c2 and s2 are parameters.
+    """
+
+    camera: Projector
+    axis: Floats
+    half_angle: float
+    c2: float = 0.0
+    s2: float = 0.0
+    flat: bool = False
+
+    @property
+    def parameters(self) -> Floats:
+        """Turn about the two axes across the cone's (0, 0), half angle, and c2, s2 where the cone is flat."""
+        full = np.array([0.0, 0.0, self.half_angle, self.c2, self.s2])
+        return full if self.flat else full[:3]
+
+    def moved(self, step: Floats) -> ConeLimb:
+        """The cone changed by (3,) or (5,)."""
+        e1, e2 = tangent_basis(self.axis)
+        axis = unit(self.axis + step[0] * e1 + step[1] * e2)
+        more = step[3:] if self.flat else (0.0, 0.0)
+        return ConeLimb(
+            self.camera, axis, self.half_angle + step[2], self.c2 + more[0], self.s2 + more[1], self.flat
+        )
+
+    def _excess(self, points: Floats) -> Floats:
+        """Angle (n,) by which the pixels lie outside the cone."""
+        d = self.camera.unproject(points)
+        e1, e2 = tangent_basis(self.axis)
+        x, y, z = d @ e1, d @ e2, d @ self.axis
+        angle = np.arctan2(np.hypot(x, y), z)
+        turn = 2.0 * np.arctan2(y, x)
+        return np.asarray(angle - self.half_angle - self.c2 * np.cos(turn) - self.s2 * np.sin(turn))
+
+    def residuals(self, points: Floats) -> Floats:
+        """Distance (n,) outside the limb's image, px: the excess angle over its slope in the picture."""
+        h = 0.25
+        base = self._excess(points)
+        gx = (self._excess(points + [h, 0.0]) - self._excess(points - [h, 0.0])) / (2.0 * h)
+        gy = (self._excess(points + [0.0, h]) - self._excess(points - [0.0, h])) / (2.0 * h)
+        return np.asarray(base / np.hypot(gx, gy))
+
+    def steps(self) -> Floats:
+        """Steps: a thousandth of the angle of a pixel at the limb."""
+        scale = 1e-4 * max(self.half_angle, 1e-7)
+        return np.full(5 if self.flat else 3, scale)
+
+    def outline(self, n: int = POLAR) -> Floats:
+        """Pixels (n, 2) of the limb; NaN where the camera can't see it."""
+        e1, e2 = tangent_basis(self.axis)
+        t = np.arange(n) * (2.0 * np.pi / n)
+        rho = self.half_angle + self.c2 * np.cos(2.0 * t) + self.s2 * np.sin(2.0 * t)
+        across = np.cos(t)[:, None] * e1 + np.sin(t)[:, None] * e2
+        return np.asarray(self.camera.project(np.cos(rho)[:, None] * self.axis + np.sin(rho)[:, None] * across))
+
+
+@dataclass(frozen=True, eq=False)
+class Polar:
+    """A limb as radius over angle about a point inside it."""
+
+    x: float
+    y: float
+    radius: Floats
+
+    @property
+    def mean(self) -> float:
+        """Mean radius."""
+        return float(self.radius.mean())
+
+    def points(self, angles: Floats, outward: Floats) -> Floats:
+        """Points (n, 2) at polar angles, moved outward along the limb's normal by ``outward`` (n,) px."""
+        n = len(self.radius)
+        grid = np.arange(n + 1) * (2.0 * np.pi / n)
+        closed = np.append(self.radius, self.radius[0])
+        slope = np.append(np.roll(self.radius, -1) - np.roll(self.radius, 1), 0.0) * (n / (4.0 * np.pi))
+        slope[-1] = slope[0]
+        a = angles % (2.0 * np.pi)
+        r, dr = np.interp(a, grid, closed), np.interp(a, grid, slope)
+        cos, sin = np.cos(a), np.sin(a)
+        size = np.hypot(r, dr)
+        nx, ny = (r * cos + dr * sin) / size, (r * sin - dr * cos) / size
+        return np.column_stack((self.x + r * cos + outward * nx, self.y + r * sin + outward * ny))
+
+
+def polar_of(limb: CircleLimb | EllipseLimb | ConeLimb) -> Polar:
+    """The polar table of a limb; GeometryError where the camera sees none of it."""
+    t = np.arange(POLAR) * (2.0 * np.pi / POLAR)
+    if isinstance(limb, CircleLimb):
+        return Polar(limb.x, limb.y, np.full(POLAR, limb.radius))
+    if isinstance(limb, EllipseLimb):
+        e = limb.ellipse()
+        r = e.semi_minor * e.semi_major / np.hypot(
+            e.semi_minor * np.cos(t - e.angle), e.semi_major * np.sin(t - e.angle)
+        )
+        return Polar(limb.x, limb.y, r)
+    pixels = limb.outline()
+    seen = np.isfinite(pixels).all(axis=1)
+    if np.count_nonzero(seen) < 8:
+        raise GeometryError("the limb's cone lies outside the camera's model; check the camera")
+    pixels = pixels[seen]
+    try:
+        e = fit_ellipse(pixels)
+        x, y = e.x, e.y
+    except (GeometryError, np.linalg.LinAlgError):
+        x, y = pixels.mean(axis=0)
+    dx, dy = pixels[:, 0] - x, pixels[:, 1] - y
+    angle = np.arctan2(dy, dx) % (2.0 * np.pi)
+    order = np.argsort(angle)
+    return Polar(float(x), float(y), np.interp(t, angle[order], np.hypot(dx, dy)[order], period=2.0 * np.pi))
+
+
+@dataclass(frozen=True, eq=False)
+class LimbFit:
+    """A fitted limb.
+
+    Attributes:
+        limb: the curve.
+        residuals: (n,) px, outward positive.
+        covariance: (p, p) of the parameters, scaled by the points' real scatter.
+        chi_square: of the points' own variances, per degree of freedom.
+    """
+
+    limb: CircleLimb | EllipseLimb | ConeLimb
+    residuals: Floats
+    covariance: Floats
+    chi_square: float
+
+
+def fit_limb(
+    limb: CircleLimb | EllipseLimb | ConeLimb, points: Floats, variance: Floats, *, robust: bool = True
+) -> LimbFit | None:
+    """Least squares of the points' distances from a limb, from a starting curve.
+
+    Args:
+        limb: start.
+        points: (n, 2) px.
+        variance: (n,) of each point along the limb's normal, px^2.
+        robust: Huber's weights, so that a mountain or a star doesn't pull.
+
+    Returns:
+        The fit, or None without convergence.
+    """
+    base = 1.0 / variance
+    for _ in range(_TURNS):
+        residual = limb.residuals(points)
+        if not np.isfinite(residual).all():
+            return None
+        steps = limb.steps()
+        columns = []
+        for k, h in enumerate(steps):
+            step = np.zeros(len(steps))
+            step[k] = h
+            columns.append((limb.moved(step).residuals(points) - residual) / h)
+        design = np.column_stack(columns)
+        weight = base
+        if robust:
+            scale = 1.4826 * float(np.median(np.abs(residual * np.sqrt(base))))
+            z = np.abs(residual) * np.sqrt(base) / max(scale, 1e-9)
+            weight = base * np.where(z > _HUBER, _HUBER / np.maximum(z, 1e-12), 1.0)
+        # The columns differ by orders of magnitude (rad and px): solve in scaled unknowns.
+        size = np.sqrt((design**2 * weight[:, None]).sum(axis=0))
+        if not (size > 0.0).all():
+            return None
+        scaled = design / size
+        normal = scaled.T @ (scaled * weight[:, None])
+        try:
+            step = -np.linalg.solve(normal, scaled.T @ (weight * residual)) / size
+        except np.linalg.LinAlgError:
+            return None
+        limb = limb.moved(step)
+        if np.max(np.abs(design @ step)) < 1e-5:
+            break
+    else:
+        return None
+    residual = limb.residuals(points)
+    freedom = max(len(points) - len(steps), 1)
+    chi = float(np.sum(weight * residual**2)) / freedom
+    inverse = np.linalg.inv(normal) / np.outer(size, size)
+    # Points' variances are estimated from the pixels; terrain and clouds scatter more and raise the covariance.
+    return LimbFit(limb, residual, inverse * max(chi, 1.0), chi)
