@@ -13,14 +13,13 @@ from typing import Final, Literal
 import numpy as np
 from numba import njit
 
-from terraluna.ephemeris.constants import C_KM_S, EARTH_RADII_KM, MOON_RADII_KM
+from terraluna.ephemeris.constants import C_KM_S, EARTH_RADII_KM
 from terraluna.plan.discs import depth_inside, limb_gap, outline, plane_frame
 from terraluna.plan.frame_edge import LIMB_POINTS, edge_margin, limb_pixels
 from terraluna.plan.laws import angle_of, attitude, unit_into
 from terraluna.plan.sky import (
     CENTER,
     EARTH,
-    MOON,
     SUN,
     aberrate,
     apparent,
@@ -42,11 +41,7 @@ QUANTITIES: Final[tuple[Quantity, ...]] = (
 )  # fmt: skip
 """Order of the numbers in :func:`value`."""
 
-SUN_RADIUS_KM: Final = 696000.0
-"""The Sun's radius in NAIF's pck00008 to pck00011 and in this package's kernel, so that edges equal SPICE's."""
-
-RADII: Final = (EARTH_RADII_KM[0], MOON_RADII_KM[0], SUN_RADIUS_KM)
-POLAR: Final = (EARTH_RADII_KM[2], MOON_RADII_KM[0], SUN_RADIUS_KM)
+POLAR_KM: Final = EARTH_RADII_KM[2]
 
 EARTH_SPIN: Final = 7.2921151467e-5
 MOON_SPIN: Final = 2.6616995e-6
@@ -68,8 +63,8 @@ def aim(ip, fp, sky, craft, w6, w3, m, out):  # type: ignore[no-untyped-def]
     for b in range(3):
         apparent(sky, b, et, craft, w6, w3[b])
         unit_into(w3[b], w3[3 + b])
-    rho_e = math.asin(min(1.0, RADII[EARTH] / math.sqrt(w3[0] @ w3[0])))
-    rho_m = math.asin(min(1.0, RADII[MOON] / math.sqrt(w3[1] @ w3[1])))
+    rho_e = math.asin(min(1.0, sky.radii[0] / math.sqrt(w3[0] @ w3[0])))
+    rho_m = math.asin(min(1.0, sky.radii[1] / math.sqrt(w3[1] @ w3[1])))
     body_state(sky, CENTER, et, w6[0], w6[1])
     for k in range(3):
         w3[7, k] = craft[3 + k] - w6[1, 3 + k]
@@ -91,7 +86,7 @@ def _occultation(kind, front, back, sky, et, craft, w6, w3, m):  # type: ignore[
     lt_a = light_vector(sky, front, et, craft, w6, a)
     light_vector(sky, back, et, craft, w6, b)
     da, db = math.sqrt(a @ a), math.sqrt(b @ b)
-    ra, rb = math.asin(min(1.0, RADII[front] / da)), math.asin(min(1.0, RADII[back] / db))
+    ra, rb = math.asin(min(1.0, sky.radii[front] / da)), math.asin(min(1.0, sky.radii[back] / db))
     sep = angle_of(a, b)
     order = 1.0 if da <= db else -1.0
     far = sep - ra - rb
@@ -109,7 +104,8 @@ def _occultation(kind, front, back, sky, et, craft, w6, w3, m):  # type: ignore[
             earth_pole(sky, et - lt_a, pole)
         else:
             pole[0], pole[1], pole[2] = 0.0, 0.0, 1.0
-        good = outline(a if which == 0 else b, RADII[body], POLAR[body], pole, m[0], first if which == 0 else second)
+        polar = POLAR_KM if body == EARTH else sky.radii[body]
+        good = outline(a if which == 0 else b, sky.radii[body], polar, pole, m[0], first if which == 0 else second)
         if not good:
             return -max(abs(far), 1e-9)
     # An angle on the sky is at least the length in the plane times cos^2 of the largest angle from the axis.
@@ -169,10 +165,10 @@ def _shadow(ip, sky, et, w6, w3):  # type: ignore[no-untyped-def]
         return -d
     across = math.sqrt(max(w3[1] @ w3[1] - along * along, 0.0))
     if ip[5] == 0:
-        edge = RADII[caster] + (RADII[SUN] + RADII[caster]) * along / d
+        edge = sky.radii[caster] + (sky.radii[SUN] + sky.radii[caster]) * along / d
     else:
-        edge = RADII[caster] - (RADII[SUN] - RADII[caster]) * along / d
-    return edge + RADII[target] - across
+        edge = sky.radii[caster] - (sky.radii[SUN] - sky.radii[caster]) * along / d
+    return edge + sky.radii[target] - across
 
 
 @njit(cache=True)
@@ -197,9 +193,9 @@ def value(ip, fp, cam, sky, et, w6, w3, m):  # type: ignore[no-untyped-def]
         apparent(sky, ip[2], et, craft, w6, w3[1])
         sep = angle_of(w3[0], w3[1])
         if ip[5] & 1:
-            sep -= math.asin(min(1.0, RADII[ip[1]] / math.sqrt(w3[0] @ w3[0])))
+            sep -= math.asin(min(1.0, sky.radii[ip[1]] / math.sqrt(w3[0] @ w3[0])))
         if ip[5] & 2:
-            sep -= math.asin(min(1.0, RADII[ip[2]] / math.sqrt(w3[1] @ w3[1])))
+            sep -= math.asin(min(1.0, sky.radii[ip[2]] / math.sqrt(w3[1] @ w3[1])))
         return sep, 1.0, 1.0
     if q == 1:
         light_vector(sky, ip[1], et, craft, w6, w3[0])
@@ -270,6 +266,7 @@ def _with_camera(ip, fp, cam, sky, et, craft, w6, w3, m):  # type: ignore[no-unt
     pole = w3[8]
     if body != EARTH:
         pole[0], pole[1], pole[2] = 0.0, 0.0, 1.0
+    polar = POLAR_KM if body == EARTH else sky.radii[body]
     part = fp[3]
     off = angle_of(turn[2], center)
     pixels = np.empty((LIMB_POINTS, 2))
@@ -277,13 +274,13 @@ def _with_camera(ip, fp, cam, sky, et, craft, w6, w3, m):  # type: ignore[no-unt
     if eta < 0.0:
         return -1e6, eta, 0.0
     if outside > 0.05 + half or not limb_pixels(
-        cam, turn, center, RADII[body] * part, POLAR[body] * part, pole, m[0:2], pixels
+        cam, turn, center, sky.radii[body] * part, polar * part, pole, m[0:2], pixels
     ):
         # The centre must come within half a diagonal of the boresight before the disc can be inside.
         away = max(outside, 0.0)
         return -(away * f + 1.0), eta, away / (away * f + 1.0)
     margin = edge_margin(pixels, fp[22], fp[23])
-    reach = min(1.45, half + 2.0 * math.asin(min(1.0, RADII[body] * part / math.sqrt(center @ center))))
+    reach = min(1.45, half + 2.0 * math.asin(min(1.0, sky.radii[body] * part / math.sqrt(center @ center))))
     return margin, eta, math.cos(reach) ** 2 / f
 
 

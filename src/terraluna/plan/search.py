@@ -16,7 +16,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from terraluna.ephemeris.segments import Floats
-from terraluna.plan.quantities import RADII, SUN_DRIFT, rate_bound, value
+from terraluna.plan.quantities import SUN_DRIFT, rate_bound, value
 from terraluna.plan.sky import Sky, body_state, craft_state
 from terraluna.plan.windows import Windows
 
@@ -94,7 +94,7 @@ def _bound_cells(sky, edges, cells):  # type: ignore[no-untyped-def]
             # Light time changes a rate by v/c, aberration adds its own turn and the craft's acceleration over c.
             cells[i, b, 0] = 1.001 * fast / near + 1e-8 if near > 0.0 else math.inf
             cells[i, b, 1] = fast
-            ratio = RADII[b] / near if near > 0.0 else 2.0
+            ratio = sky.radii[b] / near if near > 0.0 else 2.0
             cells[i, b, 2] = ratio / math.sqrt(1.0 - ratio * ratio) if ratio < 0.999 else 25.0
         cells[i, 2, 0] = max(cells[i, 2, 0], SUN_DRIFT)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from terraluna.ephemeris import Ephemeris
-from terraluna.ephemeris.constants import C_KM_S, NAIF_IDS
+from terraluna.ephemeris.constants import C_KM_S, EARTH_RADII_KM, MOON_RADII_KM, NAIF_IDS, SUN_RADIUS_KM
 from terraluna.ephemeris.segments import Floats, chebyshev_state
 from terraluna.plan.track import Track, track_state
 
@@ -60,15 +60,17 @@ class Sky(NamedTuple):
     poles: Floats
     turn_start: float
     turns: Floats
+    radii: Floats
 
 
-def make_sky(track: Track, ephemeris: Ephemeris, *, turning: bool = False) -> Sky:
+def make_sky(track: Track, ephemeris: Ephemeris, *, turning: bool = False, sun_radius_km: float = SUN_RADIUS_KM) -> Sky:
     """Gather what the kernels need over a track's span.
 
     Args:
         track: the spacecraft.
         ephemeris: open ephemeris; needed only here.
         turning: also tabulate the full orientation of Earth and Moon (places on the ground need it).
+        sun_radius_km: older kernels have 696000.
     """
     start, stop = track.span
     center = BODY_CODES.get(track.center, CENTER)
@@ -85,12 +87,13 @@ def make_sky(track: Track, ephemeris: Ephemeris, *, turning: bool = False) -> Sk
     pole_start = start - POLE_STEP_S
     days = pole_start + POLE_STEP_S * np.arange(int((stop - pole_start) / POLE_STEP_S) + 3)
     poles = np.array([ephemeris.rotation("earth", t)[2] for t in days])
+    radii = np.array([EARTH_RADII_KM[0], MOON_RADII_KM[0], sun_radius_km])
     turn_start = start - 86400.0
     turns = np.zeros((2, 0, 3, 3))
     if turning:
         hours = turn_start + TURN_STEP_S * np.arange(int((stop - turn_start) / TURN_STEP_S) + 4)
         turns = np.array([_slow_turns(ephemeris, k, b, hours, turn_start) for k, b in enumerate(("earth", "moon"))])
-    return Sky(track.edges, track.coefficients, center, *flat, pole_start, poles, turn_start, turns)  # type: ignore[arg-type]
+    return Sky(track.edges, track.coefficients, center, *flat, pole_start, poles, turn_start, turns, radii)  # type: ignore[arg-type]
 
 
 def _slow_turns(ephemeris: Ephemeris, k: int, body: str, ets: Floats, start: float) -> Floats:
