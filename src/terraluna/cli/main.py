@@ -12,8 +12,8 @@ from typer.exceptions import TyperException
 
 from terraluna import __version__
 from terraluna.cli import catalogue, decode, render, scene, show
-from terraluna.cli.common import EXIT_BAD_INPUT, fail
-from terraluna.errors import TerralunaError
+from terraluna.cli.common import EXIT_BAD_INPUT, EXIT_NO, fail
+from terraluna.errors import RefusedError, TerralunaError
 
 app = typer.Typer(
     name="terraluna",
@@ -57,6 +57,9 @@ def run() -> None:
     """Entry point of the console script. Exit codes: 0 done, 1 the answer is no, 2 bad input or usage."""
     try:
         code = app(standalone_mode=False)
+    except RefusedError as error:
+        fail(f"refused: {error}")
+        code = EXIT_NO
     except TerralunaError as error:
         fail(str(error))
         code = EXIT_BAD_INPUT

@@ -56,9 +56,13 @@ def first_problem(error: ValidationError) -> str:
     """One line for the first problem that pydantic found: the key as a dotted path, and what is wrong."""
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"]) or "the file"
+    text = {
+        "extra_forbidden": "is not known; remove it or correct its name",
+        "missing": "is missing; give it",
+    }.get(first["type"], first["msg"].removeprefix("Value error, "))
     more = error.error_count() - 1
     rest = f" (and {more} more problem{'s' if more > 1 else ''})" if more else ""
-    return f"key {key}: {first['msg']}{rest}"
+    return f"key {key}: {text}{rest}"
 
 
 @cache

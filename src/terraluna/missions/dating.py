@@ -67,8 +67,10 @@ def date_picture(view: MissionView) -> PictureDate:
     i = int(np.argmin(values))
     if i in (0, len(times) - 1):
         raise RefusedError(f"{view.spec.id}: no time within a day of the catalogue's fits the picture")
-    best = minimize_scalar(chi2, bounds=(times[i - 1], times[i + 1]), method="bounded", options={"xatol": 1.0})
-    et, least = float(best.x), float(best.fun)
+    best = minimize_scalar(
+        lambda s: chi2(times[i] + s), bounds=(-_STEP_S, _STEP_S), method="bounded", options={"xatol": 0.1}
+    )
+    et, least = float(times[i]) + float(best.x), float(best.fun)
     count = len(residuals(et))
     # Chi-square, 99.9 %, for two degrees of freedom is 13.8: with three numbers and one unknown.
     if least > 13.8:

@@ -122,7 +122,7 @@ class SimulationSpec(_Strict):
     """Column, row, width, height of the part of the detector that is simulated."""
     memory_limit_gb: Annotated[float, Field(gt=0.0)] = 4.0
     effects: dict[str, bool | float | str] = Field(default_factory=dict)
-    """Effects of the detector by name (``shot = false``), see the page *Instruments*."""
+    """Effects of the detector by name (``shot = false``), see the page *Rendering*."""
 
 
 class ClaimSpec(_Strict):

@@ -246,8 +246,12 @@ def _closest(mission: MissionView, body: str, start: str, stop: str) -> tuple[fl
     ets = np.linspace(a, b, 200)
     i = int(np.argmin([distance(t) for t in ets]))
     low, high = ets[max(i - 1, 0)], ets[min(i + 1, len(ets) - 1)]
-    best = minimize_scalar(distance, bounds=(low, high), method="bounded", options={"xatol": 1e-3})
-    return float(best.x), float(best.fun)
+    # Seconds from the middle: the search's own tolerance is relative to the size of its variable.
+    middle = (low + high) / 2.0
+    best = minimize_scalar(
+        lambda s: distance(middle + s), bounds=(low - middle, high - middle), method="bounded", options={"xatol": 1e-4}
+    )
+    return middle + float(best.x), float(best.fun)
 
 
 @_quantity

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from terraluna.errors import CatalogueError
-from terraluna.missions.catalogue import first_problem, load_mission, read_toml
+from terraluna.missions.catalogue import first_problem, load_mission, mission_folder, read_toml
 from terraluna.missions.model import (
     MissionSpec,
     ObservationSpec,
@@ -47,9 +47,16 @@ def load_scene_file(path: Path) -> MissionSpec:
     except ValidationError as error:
         raise CatalogueError(f"{path}: {first_problem(error)}") from error
     given = {k: getattr(scene, k) for k in scene.model_fields_set if k != "mission"}
+    if scene.camera is not None and scene.camera.lower().endswith(".toml"):
+        given["camera"] = str(path.resolve().parent / scene.camera)
     if scene.mission is not None:
+        inherited = load_mission(scene.mission)
+        table = inherited.trajectory
+        if "trajectory" not in given and "file" in table:
+            # The mission names its files from its own folder, which is not the scene's.
+            given["trajectory"] = {**table, "file": str(mission_folder() / str(table["file"]))}
         # What the mission's file claims belongs to its own picture, not to a changed scene.
-        return load_mission(scene.mission).model_copy(update={**given, "claims": [], "evidence": None})
+        return inherited.model_copy(update={**given, "claims": [], "evidence": None})
     for key in ("camera", "observation", "trajectory", "pointing"):
         if key not in given:
             raise CatalogueError(

@@ -51,7 +51,9 @@ class MissionView:
         table = self.spec.trajectory
         if table.get("kind") == "reconstruct" and "file" in table:
             return solved_trajectory(self.folder / str(table["file"]), self.ephemeris)
-        named = {"name": self.spec.id, **table}
+        named: dict[str, object] = {"name": self.spec.id, **table}
+        if table.get("kind") != "planet":
+            named.setdefault("quality", self.spec.quality)
         return trajectory_from_spec(named, self.ephemeris, self.folder, where=f"{self.spec.id}: trajectory")
 
     def with_simulation(self, **changes: object) -> MissionView:

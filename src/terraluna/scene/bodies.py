@@ -121,6 +121,12 @@ def position_angle(line_of_sight: Floats, direction: Floats) -> float:
 def view_body(ephemeris: Ephemeris, name: BodyName, observer: Observer) -> BodyView:
     """The body ``name`` as ``observer`` sees it; GeometryError if the observer is inside it."""
     radii = np.array(RADII_KM[name])
+    separation = ephemeris.position(name, observer.et, "ssb") - observer.position_ssb_km
+    # Asked before anything is divided by the distance.
+    if float(np.linalg.norm(separation)) < 0.5 * float(radii.min()):
+        raise GeometryError(
+            f"the observer is inside the {name.capitalize()}, near its centre; check the trajectory and the time"
+        )
     place = apparent_place(ephemeris, name, observer)
     rotation = ephemeris.rotation(name, place.epoch_et)
     seat = rotation @ place.vector_km / radii

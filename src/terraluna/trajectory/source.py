@@ -230,12 +230,16 @@ def parse_spec(spec: Mapping[str, Any], where: str = "trajectory") -> Spec:
         return _SPEC.validate_python(dict(spec))
     except ValidationError as error:
         first = error.errors()[0]
-        kinds = {"state", "spk", "oem", "table", "xyzv", "planet", "reconstruct"}
+        kinds = ("state", "spk", "oem", "table", "xyzv", "planet", "reconstruct")
+        text = {
+            "extra_forbidden": "is not known; remove it or correct its name",
+            "missing": "is missing; give it",
+            "union_tag_not_found": f"is missing; give one of {', '.join(kinds)}",
+            "union_tag_invalid": f"this kind is not known; give one of {', '.join(kinds)}",
+        }.get(first["type"], first["msg"].removeprefix("Value error, "))
         place = ".".join(str(part) for part in first["loc"] if part not in kinds)
         more = "" if error.error_count() == 1 else f" (and {error.error_count() - 1} more)"
-        raise CatalogueError(
-            f"{where}: {place or 'table'}: {first['msg'].removeprefix('Value error, ')}{more}"
-        ) from None
+        raise CatalogueError(f"{where}: {place or 'kind'}: {text}{more}") from None
 
 
 def trajectory_from_spec(
