@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from terraluna.errors import GeometryError
+from terraluna.instrument.cut import cut_camera
 from terraluna.missions.model import PortraitSpec
 
 if TYPE_CHECKING:
@@ -57,8 +58,7 @@ def cut_scene(scene: Scene, spec: PortraitSpec) -> tuple[Scene, tuple[int, int]]
     middle = np.mean([(p.x, p.y) for p in seen], axis=0) if seen else np.array([camera.cx, camera.cy])
     x0 = int(np.clip(round(middle[0] - (width - 1) / 2.0), 0, camera.width - width))
     y0 = int(np.clip(round(middle[1] - (height - 1) / 2.0), 0, camera.height - height))
-    cut = replace(camera, width=width, height=height, cx=camera.cx - x0, cy=camera.cy - y0)
-    return replace(scene, camera=cut), (x0, y0)
+    return replace(scene, camera=cut_camera(camera, x0, y0, width, height)), (x0, y0)
 
 
 def _fills_frame(scene: Scene) -> bool:
