@@ -18,7 +18,7 @@ from terraluna.instrument.pushbroom import (
     scan_strip,
 )
 
-LINE_S = 8e-5
+LINE_S = load_camera("hirise").pushbroom.line_time_s  # type: ignore[union-attr]
 LINES = 120
 # Bilinear interpolation at whole pixels of a picture whose tangent plane differs from the scan's by 1e-6 px.
 SHARP = 1e-4
