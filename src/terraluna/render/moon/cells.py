@@ -1,4 +1,4 @@
-"""One value a square degree: Hapke parameters on the renderer's grid, the lobe for a view, the albedo map's own means."""
+"""One value a square degree: Hapke parameters on the renderer's grid, the lobe for a view, the albedo map's means."""
 
 from __future__ import annotations
 

@@ -8,27 +8,23 @@ on the phase angle only, both of which change slowly over the body, so a table o
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from numba import njit
 
 from terraluna.render.angles import arc_cosine, fast_exp
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 LEAST_COSINE = 1e-3
 """Emission cosine of ground that faces away from the observer: it is hidden by ground before it, as at the limb."""
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", inline="always")
 def slope_shadowing(cosine, sine, tangent):  # type: ignore[no-untyped-def]
     """Return the two exponentials of one zenith angle over a surface of mean slope ``tangent`` (Hapke 1984, eq. 47)."""
     y = cosine / (tangent * max(sine, 1e-9))
     return fast_exp(-2.0 / math.pi * y), fast_exp(-y * y / math.pi)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", inline="always")
 def rough_terms(mu0, mu, cos_g, tangent, chi):  # type: ignore[no-untyped-def]
     """Return (mu0e, mue, S): effective cosines and shadowing of rough ground.
 
@@ -50,7 +46,8 @@ def rough_terms(mu0, mu, cos_g, tangent, chi):  # type: ignore[no-untyped-def]
     e1_high, e2_high = slope_shadowing(high, sin_high, tangent)
     e1_low, e2_low = slope_shadowing(low, sin_low, tangent)
     product = sin_high * sin_low
-    cos_psi = min(1.0, max(-1.0, (cos_g - high * low) / product)) if product > 1e-18 else 1.0
+    # A vertical direction has no azimuth, and its sine removes every term that asks for one.
+    cos_psi = min(1.0, max(-1.0, (cos_g - high * low) / max(product, 1e-15)))
     psi = arc_cosine(cos_psi)
     sin2_half = 0.5 * (1.0 - cos_psi)
     f = fast_exp(-2.0 * math.sqrt((1.0 - cos_psi) / max(1.0 + cos_psi, 1e-15)))
@@ -63,7 +60,9 @@ def rough_terms(mu0, mu, cos_g, tangent, chi):  # type: ignore[no-untyped-def]
     seen = high_e / eta_high if swapped else low_e / eta_low
     lit = low / eta_low if swapped else high / eta_high
     shadow = seen * lit * chi / (1.0 - f + f * chi * high / eta_high)
-    return (low_e, high_e, shadow) if swapped else (high_e, low_e, shadow)
+    mu0e = low_e if swapped else high_e
+    mue = high_e if swapped else low_e
+    return mu0e, mue, shadow
 
 
 @njit(cache=True, error_model="numpy")
@@ -81,25 +80,34 @@ def lobe(cos_g: float, b: float, c: float, surge: float, width: float) -> float:
     back = 1.0 - 2.0 * b * cos_g + b2
     forward = 1.0 + 2.0 * b * cos_g + b2
     p = (1.0 - b2) * (0.5 * (1.0 + c) / (back * math.sqrt(back)) + 0.5 * (1.0 - c) / (forward * math.sqrt(forward)))
-    if width <= 0.0:
-        return p
     tangent = math.sqrt((1.0 - cos_g) / max(1.0 + cos_g, 1e-15))
-    return p * (1.0 + surge * width / (width + tangent))
+    return p * (1.0 + surge * width / max(width + tangent, 1e-15))
 
 
 @njit(cache=True, error_model="numpy")
 def log_term(x: float) -> float:
-    """Return ln((1 + x) / x), the part of the H function that all bands share; 0 at x = 0, where H is 1."""
-    return math.log((1.0 + x) / x) if x > 1e-12 else 0.0
+    """Return x ln((1 + x) / x) for 0 <= x <= 1, the part of the H function that all bands share; error below 1.2e-5.
+
+    A polynomial of the fourth root of x, fitted on Chebyshev nodes: no logarithm, so it runs on vector registers.
+    """
+    t = math.sqrt(math.sqrt(x))
+    p = 1.0672574104642771 - 0.8701833041199362 * t
+    p = 4.301566320824634 + t * p
+    p = -9.62642326338277 + t * p
+    p = 5.091860598576253 + t * p
+    p = 0.758965053737114 + t * p
+    p = -0.030394321742158656 + t * p
+    p = 0.000488096833003937 + t * p
+    return -6.251826545899952e-07 + t * p
 
 
 @njit(cache=True, error_model="numpy")
 def multiple(w: float, mu0e: float, mue: float, log_i: float, log_e: float) -> float:
-    """Return H(mu0e) H(mue) - 1 (Hapke 2002, eq. 13); the logarithms are `log_term` of the two cosines."""
+    """Return H(mu0e) H(mue) - 1 (Hapke 2002, eq. 13); ``log_i`` and ``log_e`` are `log_term` of the two cosines."""
     root = math.sqrt(max(0.0, 1.0 - w))
     r0 = (1.0 - root) / (1.0 + root)
-    below_i = 1.0 - w * mu0e * (r0 + (0.5 - r0 * mu0e) * log_i)
-    below_e = 1.0 - w * mue * (r0 + (0.5 - r0 * mue) * log_e)
+    below_i = 1.0 - w * (r0 * mu0e + (0.5 - r0 * mu0e) * log_i)
+    below_e = 1.0 - w * (r0 * mue + (0.5 - r0 * mue) * log_e)
     return 1.0 / (below_i * below_e) - 1.0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,7 @@ from terraluna.errors import InputError
 from terraluna.photometry.band import Band
 from terraluna.render.maps import MOON_BANDS_NM
 from terraluna.render.materials import Shaded, channel_mix, sun_or_dummy
+from terraluna.render.moon.castshadow import skyline_tops_km
 from terraluna.render.moon.cells import COLUMNS, ROWS, albedo_means, fill_cells, parameter_cells, surface
 from terraluna.render.moon.law import roughness_constants
 from terraluna.render.moon.shade import shade_radiometric
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from terraluna.render.maps import MoonMaps, Pyramid
+    from terraluna.render.maps import MoonMaps
     from terraluna.render.moon.earthlight import EarthLight
     from terraluna.render.scene_arrays import BodyLayer, RenderBody
 
@@ -39,7 +39,7 @@ class RadiometricMoon:
 
     Attributes:
         maps: the Moon's maps.
-        relief: factor on the heights and slopes of the relief map; 0 draws a smooth sphere.
+        relief: factor on the heights and slopes of the relief map; 0 (smooth) to 1.
         cast_shadows: let the relief throw shadows.
         earth: the Earth that lights the night side; None for none.
         bands: responses that replace the wavelengths a frame names, one a band; None evaluates at the wavelengths.
@@ -52,6 +52,10 @@ class RadiometricMoon:
     earth: EarthLight | None = None
     bands: tuple[Band, ...] | None = None
     exact: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.relief <= 1.0:
+            raise InputError(f"the Moon's relief factor must lie in 0..1 (got {self.relief})")
 
     @property
     def shell_km(self) -> float:
@@ -100,18 +104,22 @@ class RadiometricMoon:
             layer.mu,
             layer.cos_phase,
             sun_or_dummy(layer),
-            table,
+            table.reshape(ROWS * COLUMNS, -1),
+            (ROWS, COLUMNS),
             slots,
-            albedo,
+            albedo.ravel(),
+            albedo.shape,
             channel_mix(np.array([s.wavelength_nm for s in surfaces]), MOON_BANDS_NM),
             gains,
-            slopes,
+            slopes.ravel(),
+            slopes.shape,
             relief,
-            1e-3 * _highest_m(self.maps.relief_m),
+            skyline_tops_km(self.maps.relief_m),
             float(self.relief),
             self.cast_shadows,
             sun,
-            earth,
+            earth if self.earth is not None else sun,
+            self.earth is not None,
             earth_gains,
             observer,
             radius,
@@ -132,9 +140,3 @@ class RadiometricMoon:
 
 def _angle(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     return math.atan2(float(np.linalg.norm(np.cross(a, b))), float(a @ b))
-
-
-@lru_cache(maxsize=4)
-def _highest_m(relief_m: Pyramid) -> float:
-    """Largest height of a relief map (kept); halved copies stay below it."""
-    return float(relief_m.base.max())
