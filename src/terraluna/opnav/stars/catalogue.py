@@ -53,6 +53,7 @@ class Sky:
         et: TDB seconds past J2000.
         directions: (n, 3) apparent unit vectors, J2000.
         v_mag: (n,) Johnson V.
+        v_rising: (n,) the same, sorted.
         hip: (stars,) Hipparcos numbers.
         planets: names of the planets, in the order of the last rows.
         grid_start: (cells + 1,) first entry of each cell in ``grid_items``.
@@ -63,6 +64,7 @@ class Sky:
     et: float
     directions: Floats
     v_mag: Floats
+    v_rising: Floats
     hip: NDArray[np.int32]
     planets: tuple[str, ...]
     grid_start: Ints
@@ -90,7 +92,7 @@ class Sky:
     def limit_for(self, count: float, solid_angle_sr: float) -> float:
         """V magnitude down to which an average field of that solid angle holds ``count`` objects."""
         rank = int(np.clip(count * 4.0 * np.pi / max(solid_angle_sr, 1e-9), 20.0, self.hip.size)) - 1
-        return float(np.partition(self.v_mag, rank)[rank])
+        return float(self.v_rising[rank])
 
 
 def sky_at(
@@ -124,7 +126,17 @@ def sky_at(
     mags = np.concatenate([_star_magnitudes(), [v.v_mag for v in seen]])
     start, items = _build_grid(np.ascontiguousarray(places))
     decade = 2000.0 + 10.0 * round(et / _YEAR_S / 10.0)
-    return Sky(et, np.ascontiguousarray(places), mags, table.hip, tuple(v.name for v in seen), start, items, decade)
+    return Sky(
+        et,
+        np.ascontiguousarray(places),
+        mags,
+        np.sort(mags),
+        table.hip,
+        tuple(v.name for v in seen),
+        start,
+        items,
+        decade,
+    )
 
 
 @lru_cache(maxsize=1)

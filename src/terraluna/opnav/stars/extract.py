@@ -99,13 +99,16 @@ def _tiles(image, mask, floor):  # type: ignore[no-untyped-def]
                         n += 1
             if n < 16:
                 continue
-            values = np.sort(buffer[:n])
-            middle = values[n // 2]
-            dev = np.sort(np.abs(values - middle))
-            # A JPEG's dark tiles are flat but for a few steps: the median deviation is 0, the mean one isn't.
-            mean = 1.2533 * dev[: n - n // 20].mean()
+            middle = np.median(buffer[:n])
+            dev = np.abs(buffer[:n] - middle)
+            spread = 1.4826 * np.median(dev)
+            if spread <= floor:
+                # A JPEG's dark tiles are flat but for a few steps: the median deviation is 0, the mean one isn't.
+                spread = 0.0
+                for k in range(n):
+                    spread += 1.2533 * min(dev[k], 4.0) / n
             level[r, c] = middle
-            noise[r, c] = max(floor, max(1.4826 * dev[n // 2], mean))
+            noise[r, c] = max(spread, floor)
     return level, noise
 
 
@@ -130,11 +133,13 @@ def _peaks(image, mask, level, noise, threshold, sharpest, most):  # type: ignor
     height, width = image.shape
     cut = np.empty(width)
     for y in range(_MARGIN, height - _MARGIN):
-        # Between the middles of tiles the cut changes slowly: one value for eight pixels, the least of its ends.
-        for x0 in range(0, width, 8):
-            value = _at(level, y, x0 + 3.5) + 1.5 * _at(noise, y, x0 + 3.5)
-            for x in range(x0, min(width, x0 + 8)):
-                cut[x] = value
+        # The highest of nine pixels is at least their mean. Between the middles of tiles the cut changes slowly: one
+        # value for eight pixels and four rows, and a little less than the mean.
+        if y % 4 == 0 or y == _MARGIN:
+            for x0 in range(0, width, 8):
+                value = _at(level, y, x0 + 3.5) + 0.3 * threshold * _at(noise, y, x0 + 3.5)
+                for x in range(x0, min(width, x0 + 8)):
+                    cut[x] = value
         for x in range(_MARGIN, width - _MARGIN):
             v = image[y, x]
             if v <= cut[x] or v < image[y, x - 1] or v <= image[y, x + 1] or v < image[y - 1, x]:
@@ -142,7 +147,7 @@ def _peaks(image, mask, level, noise, threshold, sharpest, most):  # type: ignor
             if v <= image[y + 1, x] or mask[y, x]:
                 continue
             base, sigma = _at(level, y, x), _at(noise, y, x)
-            total, core, clear = 0.0, 0.0, True
+            total, ring, clear = 0.0, 0.0, True
             for dy in range(-2, 3):
                 for dx in range(-2, 3):
                     w = image[y + dy, x + dx]
@@ -151,11 +156,17 @@ def _peaks(image, mask, level, noise, threshold, sharpest, most):  # type: ignor
                         clear = False
                         break
                     if abs(dx) <= 1 and abs(dy) <= 1:
-                        total += w - base
-                        core += w - base if dx == 0 and dy == 0 else 0.0
+                        total += w
+                    else:
+                        ring += w / 16.0
                 if not clear:
                     break
-            if not clear or total < threshold * 3.0 * sigma or (total - core) < sharpest * total:
+            # Above the tile's background, and mostly above the pixels around: an edge or a slope isn't.
+            least = threshold * 3.0 * sigma
+            if not clear or total - 9.0 * base < least or total - 9.0 * ring < 0.75 * least:
+                continue
+            # A hot pixel keeps its light to itself, whatever the ground it stands on.
+            if total - v - 8.0 * ring < sharpest * (total - 9.0 * ring):
                 continue
             if count == most:
                 return out[:count]

@@ -85,7 +85,7 @@ class MatchOptions:
     pattern_detections: int = 20
     check_detections: int = 60
     limit_v: float | None = None
-    most_trials: int = 3_000_000
+    most_trials: int = 500_000
 
 
 @njit(cache=True)
