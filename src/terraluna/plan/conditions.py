@@ -61,7 +61,7 @@ class Scalar:
     label: str = ""
 
     def arrays(self) -> tuple[NDArray[np.int64], Floats, Floats, float]:
-        """What the kernels take: codes (6,), numbers (24,), camera parameters, and the sign that makes it "at least"."""
+        """What the kernels take: codes (6,), numbers (24,), camera parameters, the sign that makes it "at least"."""
         pointing = self.pointing or Pointing()
         option = ("a" in self.limbs) + 2 * ("b" in self.limbs)
         if self.quantity == "shadow":

@@ -183,10 +183,12 @@ def value(ip, fp, cam, sky, et, w6, w3, m):  # type: ignore[no-untyped-def]
         w6, w3, m: work (10, 6), (10, 3), (6, 3, 3).
     """
     q = ip[0]
-    if q == 12:
-        return _shadow(ip, sky, et, w6, w3), 1.0, 1.0
     craft = w6[8]
     craft_state(sky, et, w6, craft)
+    if q == 12:
+        # Seen from the craft: what happens there happened a light time ago.
+        lt = light_vector(sky, ip[1], et, craft, w6, w3[0])
+        return _shadow(ip, sky, et - lt, w6, w3), 1.0, 1.0
     w6[9, 0] = et
     if q == 0:
         apparent(sky, ip[1], et, craft, w6, w3[0])

@@ -111,7 +111,7 @@ def body_state(sky, body, et, work, out):  # type: ignore[no-untyped-def]
     code = body
     if body == CENTER:
         code = sky.center
-    if code == EARTH or code == MOON:
+    if code in (EARTH, MOON):
         chebyshev_state(sky.emb, sky.emb_init, sky.emb_len, et, out)
         if code == EARTH:
             chebyshev_state(sky.earth, sky.earth_init, sky.earth_len, et, work)
