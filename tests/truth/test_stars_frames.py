@@ -149,6 +149,16 @@ def test_mirrored_frame_is_refused(pictures: dict[str, Picture], camera: Camera,
     assert mirrored.status == "refused"
 
 
+@pytest.mark.parametrize("number", ["075", "141", "176", "203", "225", "292"])
+def test_pictures_without_stars_are_refused(
+    test_data: Path, camera: Camera, skies: dict[str, Sky], number: str
+) -> None:
+    # Earth, Moon, JPEG noise and lost packets, short exposures: what looks like a star there isn't one.
+    s = solve_frame(picture(test_data, number), camera, skies["213"], 1.0)
+    assert s.status == "refused"
+    assert s.reasons[0] in ("no_match", "too_few_detections")
+
+
 def test_camera_is_calibrated(calibration: Calibration) -> None:
     # The catalogue's focal length comes from two objects of frame 038, without distortion.
     assert calibration.value("focal") == pytest.approx(CATALOGUE_FOCAL_PX, rel=0.01)

@@ -371,7 +371,8 @@ class _Search:
 
     def _limit(self, count: int, area_sr: float) -> float:
         """Magnitude that the camera may have reached if ``count`` detections are about half of the stars."""
-        return self.options.limit_v or self.sky.limit_for(1.5 * count + 8.0, area_sr)
+        given = self.options.limit_v
+        return self.sky.limit_for(1.5 * count + 8.0, area_sr) if given is None else given
 
     def pair(self, i: int, j: int, pairs: Pairs, shortest: float) -> list[Match]:
         """Matches that pass from trials with detections i and j; ends with the first that is good enough."""
