@@ -44,8 +44,8 @@ def _smooth(x: Floats) -> Floats:
     return np.asarray(t * t * (3.0 - 2.0 * t), dtype=np.float64)
 
 
-def move(plane: Floats, missing: Mask, disc: Disc, motion: Motion) -> tuple[Floats, Mask]:
-    """The other band (H, W) brought to the reference by one body's motion, and where it has no data."""
+def move(plane: Floats, missing: Mask, disc: Disc, motion: Motion) -> tuple[Floats, Mask, Mask]:
+    """The other band (H, W) brought to the reference by one body's motion; where it lost data; where it ends."""
     from scipy.ndimage import binary_dilation, map_coordinates
 
     shape = (plane.shape[0], plane.shape[1])
@@ -54,12 +54,13 @@ def move(plane: Floats, missing: Mask, disc: Disc, motion: Motion) -> tuple[Floa
     # A cubic spline rings a little below the sky beside a sharp limb.
     moved = np.clip(moved, float(plane.min()), float(plane.max()))
     outside = (columns < -0.5) | (columns > shape[1] - 0.5) | (rows < -0.5) | (rows > shape[0] - 0.5)
+    lost: Mask = np.zeros(shape, dtype=np.bool_)
     if missing.any():
         wide = binary_dilation(missing)
         ci = np.clip(np.rint(columns).astype(int), 0, shape[1] - 1)
         ri = np.clip(np.rint(rows).astype(int), 0, shape[0] - 1)
-        outside |= wide[ri, ci]
-    return np.asarray(moved, dtype=np.float64), np.asarray(outside, dtype=np.bool_)
+        lost = np.asarray(wide[ri, ci] & ~outside, dtype=np.bool_)
+    return np.asarray(moved, dtype=np.float64), lost, np.asarray(outside, dtype=np.bool_)
 
 
 def compose_band(
@@ -81,7 +82,8 @@ def compose_band(
         discs_other: the bodies in this band.
 
     Returns:
-        The band (H, W); pixels that were invented, because a body in front hid them in this band; pixels without data.
+        The band (H, W); pixels that were invented, because a body in front hid them in this band or it ends before
+        them; pixels without data.
     """
     shape = (plane.shape[0], plane.shape[1])
     weights = body_weights(discs, shape)
@@ -90,7 +92,9 @@ def compose_band(
     lost: Mask = np.zeros(shape, dtype=np.bool_)
     front = next((n for n in discs if discs[n].front), None)
     for name, weight in weights.items():
-        moved, gone = move(plane, missing, discs[name], motions[name])
+        moved, gone, outside = move(plane, missing, discs[name], motions[name])
+        # Beyond the edge of the band its last pixel goes on: a thin border of invented colour.
+        invented |= outside & (weight > 0.5)
         lost |= gone & (weight > 0.5)
         if front is not None and name != front and front in discs_other:
             hidden = discs_other[front].mask(shape, LIMB_MARGIN_PX + 1.0)
