@@ -24,6 +24,9 @@ ROWS, COLUMNS = 180, 360
 MEANS_LEVEL = 2
 """Halvings of the albedo map before its means a square degree are taken: 1024 columns keep them to 1e-3."""
 
+SURGE_KNOWN_DEG, SURGE_UNKNOWN_DEG = 35.0, 55.0
+"""Latitudes up to which the mapped opposition surge is taken as it is, and from which its mean replaces it."""
+
 _BEYOND_LIMB_RAD = 0.05
 """Cells this far beyond the limb are still filled: the picture interpolates between cells."""
 
@@ -37,8 +40,30 @@ def surface(band: float | Band) -> MoonSurface:
 @lru_cache(maxsize=8)
 def parameter_cells(bands: tuple[float | Band, ...]) -> NDArray[np.float32]:
     """Return (180, 360, 5 bands) parameters w, b, c, Bs0, hs band by band; north first, from -180 degrees (kept)."""
-    stacked = np.concatenate([surface(band).maps.parameters for band in bands], axis=2)
+    steady = [_steady_surge(surface(band).maps.parameters) for band in bands]
+    stacked = np.concatenate(steady, axis=2)
     return np.ascontiguousarray(np.roll(stacked[::-1], COLUMNS // 2, axis=1), dtype=np.float32)
+
+
+def _steady_surge(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return parameters (180, 360, 5) whose opposition surge runs into its mean toward the poles.
+
+    The camera behind the maps never saw small phase angles at high latitude: there the width of the surge falls to half
+    and less, differently in each band, which paints colours that are not the Moon's. Amplitude and width therefore
+    pass into their means over the lower latitudes; w is changed so that single scattering at 60 degrees of phase,
+    where the maps were measured, stays.
+    """
+    latitude = np.abs(np.arange(ROWS) + 0.5 - 90.0)
+    share = np.clip((latitude - SURGE_KNOWN_DEG) / (SURGE_UNKNOWN_DEG - SURGE_KNOWN_DEG), 0.0, 1.0)
+    share = (share * share * (3.0 - 2.0 * share))[:, None, None]
+    weight = np.cos(np.radians(latitude)) * (latitude < SURGE_KNOWN_DEG)
+    mean = np.average(parameters[:, :, 3:].mean(axis=1), axis=0, weights=weight)
+    out = parameters.copy()
+    out[:, :, 3:] = (1.0 - share) * parameters[:, :, 3:] + share * mean
+    half = math.tan(math.radians(30.0))
+    old, new = (1.0 + p[:, :, 3] * p[:, :, 4] / (p[:, :, 4] + half) for p in (parameters, out))
+    out[:, :, 0] *= old / new
+    return out
 
 
 @lru_cache(maxsize=4)

@@ -105,8 +105,24 @@ def tilt_chunk(work, sun, earth, observer, radius):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True, error_model="numpy")
-def light_chunk(work, relief_m, tops, exaggeration, cast, sun, radius, earthlit):  # type: ignore[no-untyped-def]
-    """Write what part of each sample the Sun and the Earth reach; tell (any sunlit, any lit by the Earth)."""
+def hidden_place(work, j, relief_m, near_top, far_top, exaggeration, observer, radius, own):  # type: ignore[no-untyped-def]
+    """Tell whether higher ground stands between a place and the observer."""
+    x = work[X * CHUNK + j]
+    y = work[Y * CHUNK + j]
+    z = work[Z * CHUNK + j]
+    toward = np.array([observer[0] - radius * x, observer[1] - radius * y, observer[2] - radius * z])
+    toward /= math.sqrt(toward[0] ** 2 + toward[1] ** 2 + toward[2] ** 2)
+    sine = max(work[VIEW * CHUNK + j], 1e-4)
+    return sun_above_skyline(relief_m, near_top, far_top, exaggeration, radius, x, y, z, sine, toward, 1e-4, own) < 0.5
+
+
+@njit(cache=True, error_model="numpy")
+def light_chunk(work, relief_m, tops, exaggeration, cast, sun, observer, radius, earthlit):  # type: ignore[no-untyped-def]
+    """Write what part of each sample the Sun and the Earth reach; tell (any sunlit, any lit by the Earth).
+
+    Near the limb much ground is hidden behind ground that faces the observer, shadows above all at a small phase angle.
+    The picture keeps to the sphere, so such a sample shows the level ground in its stead.
+    """
     any_sun = False
     any_earth = False
     for j in range(CHUNK):
@@ -114,21 +130,24 @@ def light_chunk(work, relief_m, tops, exaggeration, cast, sun, radius, earthlit)
         sine = work[SUN * CHUNK + j]
         m0 = work[INCIDENT * CHUNK + j]
         lit = cover
-        if sine < LOW_SUN:
-            if m0 < SUN_RADIUS_RAD:
-                m0 = soft_cosine(m0, SUN_RADIUS_RAD)
-            if cover <= 0.0 or m0 <= 0.0 or sine < LEAST_SUN:
-                lit = 0.0
-            elif exaggeration > 0.0:
-                if cast:
-                    lat = work[LAT * CHUNK + j]
-                    lon = work[LON * CHUNK + j]
-                    row = min(tops.shape[0] - 1, int((0.5 - lat / math.pi) * tops.shape[0]))
-                    column = min(tops.shape[1] - 1, int((0.5 + lon / (2.0 * math.pi)) * tops.shape[1]))
-                    lit *= sun_above_skyline(
+        view = work[VIEW * CHUNK + j]
+        shade = 1.0
+        if exaggeration > 0.0 and cover > 0.0 and (sine < LOW_SUN or view < LOW_SUN):
+            low = sine > LEAST_SUN
+            hidden = view < LOW_SUN and work[EMITTED * CHUNK + j] <= LEAST_COSINE
+            if cast and low and not hidden:
+                lat = work[LAT * CHUNK + j]
+                lon = work[LON * CHUNK + j]
+                row = min(tops.shape[0] - 1, int((0.5 - lat / math.pi) * tops.shape[0]))
+                column = min(tops.shape[1] - 1, int((0.5 + lon / (2.0 * math.pi)) * tops.shape[1]))
+                near_top = tops[row, column, 0]
+                far_top = tops[row, column, 1]
+                own = height_at(relief_m, lat, lon)
+                if m0 > 0.0 and sine < LOW_SUN:
+                    shade = sun_above_skyline(
                         relief_m,
-                        tops[row, column, 0],
-                        tops[row, column, 1],
+                        near_top,
+                        far_top,
                         exaggeration,
                         radius,
                         work[X * CHUNK + j],
@@ -137,10 +156,22 @@ def light_chunk(work, relief_m, tops, exaggeration, cast, sun, radius, earthlit)
                         sine,
                         sun,
                         SUN_RADIUS_RAD,
-                        height_at(relief_m, lat, lon),
+                        own,
                     )
-                else:
-                    lit *= disc_above(sine / SUN_RADIUS_RAD)
+                if view < LOW_SUN and (shade < 1.0 or m0 < SUN_RADIUS_RAD):
+                    hidden = hidden_place(work, j, relief_m, near_top, far_top, exaggeration, observer, radius, own)
+            if hidden:
+                work[EMITTED * CHUNK + j] = max(view, LEAST_COSINE)
+                m0 = sine
+                shade = 1.0
+        lit *= shade
+        if sine < LOW_SUN:
+            if m0 < SUN_RADIUS_RAD:
+                m0 = soft_cosine(m0, SUN_RADIUS_RAD)
+            if cover <= 0.0 or m0 <= 0.0 or sine < LEAST_SUN:
+                lit = 0.0
+            elif exaggeration > 0.0 and not cast:
+                lit *= disc_above(sine / SUN_RADIUS_RAD)
             # Unlit ground takes part in the vector arithmetic below with no weight.
             m0 = max(m0, LEAST_COSINE)
         any_sun = any_sun or lit > 0.0
@@ -354,7 +385,9 @@ def shade_radiometric(  # type: ignore[no-untyped-def]
                         work[EAST * CHUNK + j] *= exaggeration
                         work[NORTH * CHUNK + j] *= exaggeration
                 tilt_chunk(work, sun, earth, observer, radius)
-                any_sun, any_earth = light_chunk(work, relief_m, tops, exaggeration, cast, sun, radius, earthlit)
+                any_sun, any_earth = light_chunk(
+                    work, relief_m, tops, exaggeration, cast, sun, observer, radius, earthlit
+                )
             if not (any_sun or any_earth):
                 for j in range(count):
                     for b in range(bands):
