@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from terraluna.missions.model import SurfaceSpec
+    from terraluna.render.maps import EarthMaps
     from terraluna.render.materials import Material
+
+_NETCDF = (".nc", ".nc4", ".cdf")
 
 
 def surface_materials(spec: SurfaceSpec | None = None, folder: Path = Path()) -> dict[str, Material]:
@@ -20,13 +24,27 @@ def surface_materials(spec: SurfaceSpec | None = None, folder: Path = Path()) ->
     Raises:
         InputError: a cloud map that cannot be read or has the wrong shape.
     """
-    from terraluna.render.maps import CLOUD_COVER, load_cloud_map, load_earth_maps, load_moon_maps
-    from terraluna.render.materials_earth import EarthMaterial
+    from terraluna.render.earth import EarthOptics, RadiometricEarth
+    from terraluna.render.maps import load_moon_maps
     from terraluna.render.materials_moon import MoonMaterial
 
-    cover = CLOUD_COVER if spec is None or spec.cloud_cover is None else spec.cloud_cover
-    own = None if spec is None or spec.clouds is None else load_cloud_map(folder / spec.clouds, cover=spec.cloud_cover)
+    optics = EarthOptics()
+    if spec is not None and spec.wind_m_s is not None:
+        optics = replace(optics, wind_m_s=spec.wind_m_s)
     return {
-        "earth": EarthMaterial(load_earth_maps(cloud_cover=cover, clouds=own)),
+        "earth": RadiometricEarth(_earth_maps(spec, folder), optics),
         "moon": MoonMaterial(load_moon_maps(), relief=1.0 if spec is None else spec.moon_relief),
     }
+
+
+def _earth_maps(spec: SurfaceSpec | None, folder: Path) -> EarthMaps:
+    from terraluna.render.earth import load_cloud_netcdf
+    from terraluna.render.maps import CLOUD_COVER, load_cloud_map, load_earth_maps
+
+    cover = CLOUD_COVER if spec is None or spec.cloud_cover is None else spec.cloud_cover
+    if spec is None or spec.clouds is None:
+        return load_earth_maps(cloud_cover=cover)
+    path = folder / spec.clouds
+    if path.suffix.lower() in _NETCDF:
+        return load_earth_maps(clouds=load_cloud_netcdf(path))
+    return load_earth_maps(clouds=load_cloud_map(path, cover=spec.cloud_cover))
