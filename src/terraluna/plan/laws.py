@@ -63,8 +63,8 @@ class Pointing:
 
 @njit(cache=True)
 def unit_into(v, out):  # type: ignore[no-untyped-def]
-    """Write the unit vector of ``v`` (3,) to ``out``; returns the length."""
-    r = math.sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2])
+    """Write the unit vector of ``v`` (3,) to ``out``, zero for a zero vector; returns the length."""
+    r = max(math.sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]), 1e-300)
     out[0], out[1], out[2] = v[0] / r, v[1] / r, v[2] / r
     return r
 

@@ -269,4 +269,3 @@ def _text(view: Mapping[str, float]) -> str:
         room = min(view["earth_margin_px"], view["moon_margin_px"])
         text += f", {room:.0f} px to the frame's edge" if room >= 0.0 else ""
     return text
-

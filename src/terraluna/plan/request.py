@@ -197,7 +197,7 @@ class DownlinkTable(_Table):
     """Bits a second on the air, after error correction."""
     loss: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     """Share of the packets that are lost."""
-    format: Literal["longjiang2", "standard", "none"] = "longjiang2"
+    format: Literal["longjiang2", "standard-fec", "standard-nofec", "jy1sat", "none"] = "longjiang2"
     retransmit: bool = False
 
 
