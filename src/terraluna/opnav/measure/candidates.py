@@ -35,7 +35,7 @@ class Candidate:
 
     Attributes:
         circle: x, y, radius, px.
-        rim: (n, 4) its outline points, with the direction of the light.
+        rim: (n, 5) its outline points, with the direction of the light.
         component: the lit region that it belongs to.
         share: of the region's outer outline on the circle.
         arc_rad: covered angle.
@@ -100,6 +100,8 @@ def _reject(
         return "straight_edge"
     if _sharpness(picture, component, rim) < _SHARP:
         return "soft_edge"
+    if circle.radius < 3.0 * options.min_radius_px and _like_a_star(picture, circle):
+        return "unresolved"
     outer = 0.35 * circle.radius * np.pi
     if main:
         if circle.share < _LEAST_SHARE:
@@ -115,11 +117,27 @@ def _reject(
     return ""
 
 
+def _like_a_star(picture: Prepared, circle: Circle) -> bool:
+    """Whether the light falls from the middle outward as a star's does: half gone at half the outline's radius.
+
+    The outline of a bright star is drawn far down its skirts; a disc is as bright at half its radius as in the middle.
+    """
+    h, w = picture.light.shape
+    y0, y1 = max(0, int(circle.y - circle.radius)), min(h, int(circle.y + circle.radius) + 2)
+    x0, x1 = max(0, int(circle.x - circle.radius)), min(w, int(circle.x + circle.radius) + 2)
+    gy, gx = np.mgrid[y0:y1, x0:x1]
+    distance = np.hypot(gx - circle.x, gy - circle.y) / circle.radius
+    light = picture.light[y0:y1, x0:x1] - picture.sky
+    top = float(light.max())
+    ring = light[(distance > 0.45) & (distance < 0.75)]
+    return ring.size > 0 and float(np.percentile(ring, 80)) < 0.35 * top
+
+
 def _sharpness(picture: Prepared, component: Component, rim: Floats) -> float:
     """Median rise of the light across the outline, over the region's brightness."""
     h, w = picture.light.shape
-    inner = np.rint(rim[:, :2] + _NEAR_PX * rim[:, 2:]).astype(int)
-    outer = np.rint(rim[:, :2] - _NEAR_PX * rim[:, 2:]).astype(int)
+    inner = np.rint(rim[:, :2] + _NEAR_PX * rim[:, 2:4]).astype(int)
+    outer = np.rint(rim[:, :2] - _NEAR_PX * rim[:, 2:4]).astype(int)
     inner = np.clip(inner, 0, [w - 1, h - 1])
     outer = np.clip(outer, 0, [w - 1, h - 1])
     rise = picture.light[inner[:, 1], inner[:, 0]] - picture.light[outer[:, 1], outer[:, 0]]

@@ -20,8 +20,11 @@ SEED_SHARE = 0.04
 EDGE_SHARE = 0.35
 """Outlines are drawn at this share of a component's own median brightness: near half the limb's step."""
 
-_OUTWARD = (3.0, 6.0)
-"""Distances outside an outline point, px, where the picture has to be darker than the outline's level."""
+_GRAINY = 0.015
+"""Noise over contrast from which outlines are drawn on a smoothed copy."""
+
+_STEEP = 0.3
+"""Outline points where the light rises less than this share of the steepest tenth belong to a soft terminator."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +32,7 @@ class Component:
     """A lit region.
 
     Attributes:
-        points: (n, 4) outline points: x, y and the unit vector toward the light.
+        points: (n, 5) outline points: x, y, the unit vector toward the light, and the steepness.
         area: lit pixels.
         box: row and column of the first pixel, and beyond the last.
         level: at which the outline was drawn.
@@ -52,7 +55,11 @@ def components(picture: Prepared, least_area: int = 12, most: int = 60) -> list[
     from scipy import ndimage
 
     floor = picture.sky + max(SEED_SIGMAS * picture.noise, SEED_SHARE * picture.contrast)
-    lit = _lit(picture.light, picture.bad, floor)
+    # Grain would roughen the outlines; a limb keeps its place under a symmetric mean.
+    smooth = picture.light
+    if picture.noise > _GRAINY * picture.contrast:
+        smooth = ndimage.uniform_filter(picture.light, 3)
+    lit = _lit(smooth, picture.bad, floor if smooth is picture.light else floor - 0.5 * (floor - picture.sky))
     labels, count = ndimage.label(lit)
     if count == 0:
         return []
@@ -64,7 +71,7 @@ def components(picture: Prepared, least_area: int = 12, most: int = 60) -> list[
         if area[number] < least_area:
             break
         rows, columns = boxes[number - 1]
-        found.append(_component(picture, labels, int(number), (rows.start, columns.start, rows.stop, columns.stop)))
+        found.append(_component(picture, smooth, labels, int(number), (rows.start, columns.start, rows.stop, columns.stop)))
     return found
 
 
@@ -92,18 +99,20 @@ def _lit(light: Floats, bad: Bools, floor: float) -> Bools:
 
 
 def _component(
-    picture: Prepared, labels: NDArray[np.int32], number: int, box: tuple[int, int, int, int]
+    picture: Prepared, smooth: Floats, labels: NDArray[np.int32], number: int, box: tuple[int, int, int, int]
 ) -> Component:
     top, left, bottom, right = box
     part = np.s_[top:bottom, left:right]
     own = (labels[part] == number) & ~picture.bad[part]
     values = picture.light[part][own]
     if not values.size:
-        return Component(np.zeros((0, 4)), 0, box, picture.sky, picture.sky, 0.0, np.array([np.nan, np.nan, 0.0]))
+        return Component(np.zeros((0, 5)), 0, box, picture.sky, picture.sky, 0.0, np.array([np.nan, np.nan, 0.0]))
     sample = values[:: max(1, values.size // 4000)]
     brightness = float(np.median(sample))
     level = picture.sky + max(EDGE_SHARE * (brightness - picture.sky), 4.0 * picture.noise)
-    points = _outline(picture.light, picture.bad, labels, number, top, left, bottom, right, level)
+    points = _outline(smooth, picture.bad, labels, number, top, left, bottom, right, level)
+    if len(points):
+        points = points[points[:, 4] >= _STEEP * float(np.percentile(points[:, 4], 90))]
     above = np.where(own, picture.light[part] - picture.sky, 0.0)
     total = float(above.sum())
     x = float(above.sum(axis=0) @ np.arange(left, right)) / total
@@ -127,7 +136,7 @@ def _outline(
     """Crossings of the level between a lit pixel and a neighbour, with the direction of the light."""
     h, w = light.shape
     room = 1024
-    out = np.empty((room, 4))
+    out = np.empty((room, 5))
     n = 0
     for y in range(max(top, 2), min(bottom, h - 2)):
         for x in range(max(left, 2), min(right, w - 2)):
@@ -166,12 +175,13 @@ def _outline(
                     continue
                 if n == room:
                     room *= 2
-                    grown = np.empty((room, 4))
+                    grown = np.empty((room, 5))
                     grown[:n] = out
                     out = grown
                 out[n, 0] = px
                 out[n, 1] = py
                 out[n, 2] = ux
                 out[n, 3] = uy
+                out[n, 4] = size
                 n += 1
     return out[:n].copy()

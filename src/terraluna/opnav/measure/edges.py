@@ -2,8 +2,8 @@
 
 Every pixel near the limb belongs to exactly one stretch, and its own depth below the limb is used: nothing is
 interpolated, so that the points' errors are independent. The profile is that of a lit sphere seen through a Gaussian
-blur: sky + e E(d) + s S(d), with E the blurred step and S the blurred sqrt(2 d/R), since all common photometric laws are
-linear in the cosine of the emission angle near the limb. A plain step there puts a limb that darkens toward its edge
+blur: sky + e E(d) + s S(d) + c L(d), with E the blurred step and S and L the blurred cosine of the emission angle,
+sqrt(2 d/R - d^2/R^2), and its square: the first terms of any photometric law near the limb. A plain step there puts a limb that darkens toward its edge
 some tenths of a pixel too far in.
 """
 
@@ -27,6 +27,9 @@ _NODES = 80
 _TABLE_REACH = 12.0
 """The tables run from -reach to +reach, px; deeper pixels take the last value."""
 
+
+_CURVATURE_RIDGE = 3e-5
+"""Weight against curvature of the profile beside one pixel's weight, in a profile of height 1."""
 
 _SIGMA_GRID = 0.01
 _RADIUS_GRID = 0.02
@@ -77,9 +80,9 @@ class Edges:
 
 @njit(cache=True)
 def _table(radius: float, sigma: float, reach: float, step: float, nodes: int) -> Floats:
-    """Rows: E, dE/dd, S, dS/dd on a grid of depths from -reach to reach."""
+    """Rows: E, dE/dd, S, dS/dd, L, dL/dd on a grid of depths from -reach to reach."""
     n = int(2.0 * reach / step) + 1
-    out = np.empty((4, n))
+    out = np.empty((6, n))
     root = math.sqrt(2.0)
     norm = 1.0 / (sigma * math.sqrt(2.0 * math.pi))
     # With d' = u^2 the square root is smooth and an even sum over u converges fast.
@@ -106,11 +109,16 @@ def _table(radius: float, sigma: float, reach: float, step: float, nodes: int) -
             slope -= g * z / sigma
         out[2, i] = s
         out[3, i] = slope
+        # Moments of the Gaussian's part inside: L = (2 d/R - d^2/R^2) for d > 0, blurred.
+        first = d * out[0, i] + sigma * sigma * out[1, i]
+        second = (d * d + sigma * sigma) * out[0, i] + d * sigma * sigma * out[1, i]
+        out[4, i] = 2.0 * first / radius - second / radius**2
+        out[5, i] = 2.0 * out[0, i] / radius - 2.0 * first / radius**2
     return out
 
 
 def profile_table(radius: float, sigma: float) -> Floats:
-    """Tables (4, n) of E, dE/dd, S, dS/dd for a disc of a radius seen through a blur of standard deviation sigma.
+    """Tables (6, n) of E, dE/dd, S, dS/dd, L, dL/dd for a disc of a radius seen through a blur of standard deviation sigma.
 
     Taken at the nearest of a grid of 1 % in sigma and 2 % in radius, so that tables can be kept: both only shape the
     profile, whose height and place are fitted.
@@ -324,6 +332,7 @@ def _fit(
         clipped[b] = shut / inside
         e = shape[0, b]
         s = shape[1, b]
+        c = shape[2, b]
         at = 0.0
         bg = 0.0
         a = 0.0
@@ -340,7 +349,7 @@ def _fit(
                 for i in range(i0, i1):
                     place = (depth[i] + trial + reach) / step
                     j = int(min(max(place, 0.0), size - 1.0))
-                    f = e * table[0, j] + s * table[2, j]
+                    f = e * table[0, j] + s * table[2, j] + c * table[4, j]
                     sf += f
                     sff += f * f
                     sv += value[i]
@@ -373,12 +382,12 @@ def _fit(
                 place = min(max(place, 0.0), size - 1.001)
                 j = int(place)
                 part = place - j
-                f = e * (table[0, j] + part * (table[0, j + 1] - table[0, j])) + s * (
-                    table[2, j] + part * (table[2, j + 1] - table[2, j])
-                )
-                slope = e * (table[1, j] + part * (table[1, j + 1] - table[1, j])) + s * (
-                    table[3, j] + part * (table[3, j + 1] - table[3, j])
-                )
+                f0 = e * table[0, j] + s * table[2, j] + c * table[4, j]
+                f1 = e * table[0, j + 1] + s * table[2, j + 1] + c * table[4, j + 1]
+                f = f0 + part * (f1 - f0)
+                f0 = e * table[1, j] + s * table[3, j] + c * table[5, j]
+                f1 = e * table[1, j + 1] + s * table[3, j + 1] + c * table[5, j + 1]
+                slope = f0 + part * (f1 - f0)
                 if turn == 0 and not wide:
                     # Sky and step come first from a linear fit at the expected place.
                     slope = 0.0
@@ -450,7 +459,7 @@ def fit_edges(
     Args:
         rim: the pixels.
         table: see :func:`profile_table`.
-        shape: (2, bins) shares of E and S in the profile.
+        shape: (3, bins) shares of E, S and L in the profile.
         wide: search offsets from -4 to 4 px before the fit; else the expected limb is trusted to about 1 px.
         least: pixels that a stretch has to have.
         signed: the inside may also be darker than the outside: a body in front of another.
@@ -508,16 +517,16 @@ def _stack(
 
 @njit(cache=True)
 def _sector_costs(
-    grid: Floats, mean: Floats, count: Floats, table: Floats, reach: float, step: float
+    grid: Floats, mean: Floats, count: Floats, table: Floats, reach: float, step: float, ridge: float
 ) -> tuple[Floats, Floats]:
-    """Per sector: cost of the best sky + e E + s S + shift E', and the coefficients (e, s, shift)."""
+    """Per sector: cost of the best sky + e E + s S + shift E' + c L, and the coefficients (e, s, shift, c)."""
     sectors = len(mean)
     cost = np.zeros(sectors)
-    best = np.zeros((sectors, 3))
-    basis = np.empty(4)
+    best = np.zeros((sectors, 4))
+    basis = np.empty(5)
     for k in range(sectors):
-        normal = np.zeros((4, 4))
-        right = np.zeros(4)
+        normal = np.zeros((5, 5))
+        right = np.zeros(5)
         total = 0.0
         for j in range(len(grid)):
             weight = count[k, j]
@@ -530,20 +539,37 @@ def _sector_costs(
             basis[1] = table[0, i] + part * (table[0, i + 1] - table[0, i])
             basis[2] = table[2, i] + part * (table[2, i + 1] - table[2, i])
             basis[3] = table[1, i] + part * (table[1, i + 1] - table[1, i])
-            for a in range(4):
-                for c in range(4):
+            basis[4] = table[4, i] + part * (table[4, i + 1] - table[4, i])
+            for a in range(5):
+                for c in range(5):
                     normal[a, c] += weight * basis[a] * basis[c]
                 right[a] += weight * basis[a] * mean[k, j]
             total += weight * mean[k, j] ** 2
-        for a in range(4):
+        for a in range(5):
             normal[a, a] *= 1.0 + 1e-9
             normal[a, a] += 1e-9
+        # Curvature is only believed where the data ask for it.
+        normal[4, 4] += ridge * count[k].sum()
         x = np.linalg.solve(normal, right)
         cost[k] = max(total - x @ right, 0.0)
         best[k, 0] = x[1]
         best[k, 1] = x[2]
         best[k, 2] = x[3]
+        best[k, 3] = x[4]
     return cost, best
+
+
+def _best_sigmas(u: Floats, costs: Floats) -> Floats:
+    """Sigma (sectors,) of least cost for costs (m, sectors) on a grid of log sigma (m,), by parabolas."""
+    k = np.clip(np.argmin(costs, axis=0), 1, len(u) - 2)
+    column = np.arange(costs.shape[1])
+    y0, y1, y2 = costs[k - 1, column], costs[k, column], costs[k + 1, column]
+    h0, h1 = u[k] - u[k - 1], u[k + 1] - u[k]
+    slope0, slope1 = (y1 - y0) / h0, (y2 - y1) / h1
+    bend = (slope1 - slope0) / (0.5 * (h0 + h1))
+    middle = (slope0 * h1 + slope1 * h0) / (h0 + h1)
+    shift = np.where(bend > 0.0, -middle / np.where(bend > 0.0, bend, 1.0), 0.0)
+    return np.asarray(np.exp(u[k] + np.clip(shift, -1.5 * h0, 1.5 * h1)))
 
 
 def blur_and_shape(
@@ -559,31 +585,26 @@ def blur_and_shape(
         sigmas: blurs to try, rising.
 
     Returns:
-        The blur (px), shares (2, sectors) normalised to a profile of 1 at 3 px depth, and which sectors had data.
+        The blur (px), shares (3, sectors) normalised to a profile of 1 at 3 px depth, and which sectors had data.
     """
     filled = count.sum(axis=1) >= 30
     if not filled.any():
         middle = float(sigmas[len(sigmas) // 2])
-        return middle, np.vstack((np.ones(len(mean)), np.zeros(len(mean)))), filled
+        return middle, np.vstack((np.ones(len(mean)), np.zeros((2, len(mean))))), filled
     costs, fits, tables = [], [], []
     for sigma in sigmas:
         table = profile_table(radius, float(sigma))
-        cost, best = _sector_costs(grid, mean[filled], count[filled], table, _TABLE_REACH, _STEP)
-        costs.append(float(cost.sum()))
+        cost, best = _sector_costs(grid, mean[filled], count[filled], table, _TABLE_REACH, _STEP, _CURVATURE_RIDGE)
+        costs.append(cost)
         fits.append(best)
         tables.append(table)
-    k = int(np.argmin(costs))
-    sigma = float(sigmas[k])
-    if 0 < k < len(sigmas) - 1:
-        u = np.log(sigmas[k - 1 : k + 2])
-        a, b, _ = np.polyfit(u - u[1], np.array(costs[k - 1 : k + 2]), 2)
-        if a > 0.0:
-            sigma = float(np.exp(u[1] + np.clip(-b / (2.0 * a), u[0] - u[1], u[2] - u[1])))
+    # The median over the sectors: near the cusps the limb's brightness falls so fast inward that it looks sharper.
+    sigma = float(np.median(_best_sigmas(np.log(sigmas), np.array(costs))))
+    k = int(np.argmin(np.abs(np.log(sigmas) - np.log(sigma))))
     deep = int((3.0 + _TABLE_REACH) / _STEP)
-    root = tables[k][2, deep]
-    step, slope = np.maximum(fits[k][:, 0], 0.0), fits[k][:, 1]
-    top = step + slope * root
-    step, slope = np.where(top > 0.05, step / top, 1.0), np.where(top > 0.05, slope / top, 0.0)
-    shares = np.vstack((np.ones(len(mean)), np.zeros(len(mean))))
-    shares[0, filled], shares[1, filled] = step, slope
+    step, root, curve = np.maximum(fits[k][:, 0], 0.0), fits[k][:, 1], fits[k][:, 3]
+    top = step + root * tables[k][2, deep] + curve * tables[k][4, deep]
+    known = top > 0.05
+    shares = np.vstack((np.ones(len(mean)), np.zeros((2, len(mean)))))
+    shares[:, filled] = np.where(known, np.vstack((step, root, curve)) / np.where(known, top, 1.0), [[1.0], [0.0], [0.0]])
     return sigma, shares, filled

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from terraluna.opnav.measure.candidates import Candidate, find_candidates
 from terraluna.opnav.measure.glare import find_glare, unresolved
 from terraluna.opnav.measure.inside import find_inside
-from terraluna.opnav.measure.limb import MeasuredLimb, measure_limb
+from terraluna.opnav.measure.limb import measure_limb
 from terraluna.opnav.measure.naming import earth_like, look_at, name_by_hint, name_by_look
 from terraluna.opnav.measure.picture import Bools, prepare
 from terraluna.opnav.measure.result import assemble, camera_allows, from_outline
@@ -58,14 +58,18 @@ def measure_image(
     if nothing:
         return Measurement((), "refused", (nothing,), picture.sky, picture.noise, picture.saturation, picture.bad)
     candidates, why = find_candidates(picture, chosen)
-    pairs: list[tuple[Candidate, MeasuredLimb | None]] = []
+    bodies: list[MeasuredBody] = []
     for candidate in candidates:
         others = _others([c.circle for c in candidates if c is not candidate])
-        pairs.append((candidate, measure_limb(picture, candidate.circle, others, camera)))
-    bodies: list[MeasuredBody] = []
-    for candidate, limb in pairs:
-        body = assemble(picture, limb) if limb is not None else None
-        if body is None or _astray(body, candidate):
+        body = None
+        # The crescent that is too thin for a full profile gets a second chance with its outermost pixels.
+        for thin in (False, True):
+            limb = measure_limb(picture, candidate.circle, others, camera, thin=thin)
+            body = None if limb is None else assemble(picture, limb, thin=thin)
+            if body is not None and not _astray(body, candidate):
+                break
+            body = None
+        if body is None:
             body = from_outline(picture, candidate, camera)
         if body is None:
             why.append("no_limb")

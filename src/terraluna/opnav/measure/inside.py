@@ -15,12 +15,12 @@ _COARSE_RADIUS = 110.0
 
 _LEAST_OUTER = 40.0
 _LEAST_SHARE = 0.1
-_MOST_SHARE = 0.9
-_COVERED = 0.72
-"""Least share of the circle with an aligned edge; weather systems stay below."""
+_MOST_SHARE = 0.8
+_COVERED = 0.42
+"""Least excess of the share of the circle that has an aligned edge; weather systems stay below."""
 
-_EDGE_QUANTILE = 0.6
-_PEAKS = 6
+_EDGE_QUANTILE = 0.2
+_PEAKS = 10
 
 
 def find_inside(picture: Prepared, body: MeasuredBody) -> tuple[float, float, float] | None:
@@ -122,20 +122,25 @@ def _votes(edges: Floats, rows: int, columns: int, low: float, high: float) -> F
                 if 0 <= x < columns and 0 <= y < rows:
                     votes[y, x] += 1.0
                 r += 1.0
+    # A centre is a sharp peak; the votes of texture are a smooth hill.
     out = np.zeros((rows, columns))
-    for y in range(2, rows - 2):
-        for x in range(2, columns - 2):
-            total = 0.0
-            for j in range(-2, 3):
-                for i in range(-2, 3):
-                    total += votes[y + j, x + i]
-            out[y, x] = total
+    for y in range(7, rows - 7):
+        for x in range(7, columns - 7):
+            inner = 0.0
+            outer = 0.0
+            for j in range(-7, 8):
+                for i in range(-7, 8):
+                    v = votes[y + j, x + i]
+                    outer += v
+                    if abs(i) <= 1 and abs(j) <= 1:
+                        inner += v
+            out[y, x] = inner / 9.0 - (outer - inner) / 216.0
     return out
 
 
 @njit(cache=True)
 def _best_radius(edges: Floats, x: float, y: float, low: float, high: float) -> tuple[float, float]:
-    """Radius whose circle about a point has aligned edges over the largest share of its angle, and that share."""
+    """Radius whose circle about a point stands out by the share of its angle with aligned edges, and the excess."""
     sectors = 72
     size = int(high) + 3
     seen: NDArray[np.bool_] = np.zeros((size, sectors), np.bool_)
@@ -145,28 +150,23 @@ def _best_radius(edges: Floats, x: float, y: float, low: float, high: float) -> 
         r = np.sqrt(dx * dx + dy * dy)
         if r < low or r > high:
             continue
-        if abs(dx * edges[k, 2] + dy * edges[k, 3]) < 0.9 * r:
+        if abs(dx * edges[k, 2] + dy * edges[k, 3]) < 0.96 * r:
             continue
         s = int((np.arctan2(dy, dx) / (2.0 * np.pi)) % 1.0 * sectors)
         seen[int(np.rint(r)), min(s, sectors - 1)] = True
+    shares = np.zeros(size)
+    for i in range(1, size - 1):
+        # An edge a pixel off still belongs to the circle: the centre is known to half a pixel.
+        for s in range(sectors):
+            if seen[i - 1, s] or seen[i, s] or seen[i + 1, s]:
+                shares[i] += 1.0 / sectors
     best = 0.0
     where = 0.0
-    for i in range(int(low), size - 1):
-        # An edge a pixel off still belongs to the circle: the centre is known to half a pixel.
-        total = 0
-        place = 0.0
-        count = 0
-        for s in range(sectors):
-            hit = False
-            for d in range(-1, 2):
-                if 0 <= i + d < size and seen[i + d, s]:
-                    hit = True
-                    place += i + d
-                    count += 1
-            if hit:
-                total += 1
-        share = total / sectors
-        if share > best:
-            best = share
-            where = place / count
+    for i in range(int(low) + 1, size - 1):
+        # Texture gives every circle some edges: what counts is the excess over the circles a little apart.
+        near = shares[max(i - 5, 1)] + shares[min(i + 5, size - 2)]
+        excess = shares[i] - 0.5 * near
+        if excess > best:
+            best = excess
+            where = float(i)
     return where, best

@@ -88,10 +88,9 @@ def _width(radius: float) -> float:
     return max(_WIDTH_PX, 2.0 * np.pi * radius / _MOST_POINTS) if radius < 4000.0 else _WIDTH_PX
 
 
-def _rim(picture: Prepared, polar: Polar, blur: float, others: Floats) -> RimPixels:
+def _rim(picture: Prepared, polar: Polar, blur: float, others: Floats, thin: bool) -> RimPixels:
     radius = polar.mean
-    inner = min(2.5 * blur + 2.0, 0.6 * radius)
-    outer = 3.0 * blur + 1.8
+    inner, outer = _reach(radius, blur, thin)
     return collect(
         picture.light, picture.bad, picture.full, (polar.x, polar.y), polar.radius, inner, outer, _width(radius), others
     )
@@ -104,6 +103,7 @@ def measure_limb(
     camera: Projector | None = None,
     *,
     in_front: bool = False,
+    thin: bool = False,
 ) -> MeasuredLimb | None:
     """Limb points and fit of one disc.
 
@@ -112,6 +112,7 @@ def measure_limb(
         circle: x, y, radius within about 3 px.
         others: (m, 3) other discs, whose pixels are not used.
         camera: fits the cone that it sees, or None for a circle or an ellipse in the picture.
+        thin: use only the outermost pixels, for crescents a few pixels thick.
         in_front: the disc stands before another, so that its outside may be the brighter side.
 
     Returns:
@@ -127,7 +128,7 @@ def measure_limb(
         if turn == 1 and not blur < 5.9:
             return None
         # Until the blur is known a wide rim is needed to find it.
-        rim = _rim(picture, polar, max(blur, 2.0 if turn < 2 and polar.mean > 40.0 else 0.6), others)
+        rim = _rim(picture, polar, max(blur, 2.0 if turn < 2 and polar.mean > 40.0 else 0.6), others, thin)
         bins = len(rim.angle)
         table = profile_table(polar.mean, blur)
         shape = _spread_shares(shares, sectors, bins)
@@ -145,22 +146,23 @@ def measure_limb(
             return None
         if turn in (0, 1, 2):
             # The profile is stacked on the fitted curve, so it waits for the second turn.
-            if turn >= 1:
+            if turn >= 1 and not thin:
                 sectors = int(np.clip(round(2.0 * np.pi * polar.mean / 24.0), 4, 24))
-                grid, mean, count = stacked_profile(rim, edges, chosen, sectors, 0.25, _reach(polar.mean, max(blur, 2.0) if polar.mean > 40.0 else blur))
+                grid, mean, count = stacked_profile(rim, edges, chosen, sectors, 0.25, _reach(polar.mean, max(blur, 2.0) if turn < 2 and polar.mean > 40.0 else blur, thin))
                 tried = blur * _NEAR_BLURS[turn]
                 blur, shares, filled = blur_and_shape(grid, mean, count, polar.mean, tried)
                 shares = _smooth(shares, filled)
-            else:
-                blur = _first_blur(rim, edges, chosen, polar.mean)
+            elif turn == 0:
+                blur = 0.9 if thin else _first_blur(rim, edges, chosen, polar.mean)
         limb = fit.limb
     assert edges is not None and rim is not None and chosen is not None and fit is not None and polar is not None
     polar = polar_of(limb)
     return _result(picture, fit, polar, rim, edges, chosen, blur)
 
 
-def _reach(radius: float, blur: float) -> tuple[float, float]:
-    return min(2.5 * blur + 2.0, 0.6 * radius), 3.0 * blur + 1.8
+def _reach(radius: float, blur: float, thin: bool) -> tuple[float, float]:
+    """Depths inside and outside that are used; a thin crescent's other side must stay out."""
+    return min((0.5 if thin else 2.5) * blur + (1.2 if thin else 2.0), 0.6 * radius), 3.0 * blur + 1.8
 
 
 def _filled(variance: Floats) -> Floats:
@@ -169,15 +171,15 @@ def _filled(variance: Floats) -> Floats:
 
 def _first_blur(rim: RimPixels, edges: Edges, chosen: Bools, radius: float) -> float:
     """Blur from the stacked profile of all lit stretches together, a plain step."""
-    grid, mean, count = stacked_profile(rim, edges, chosen, 1, 0.25, _reach(radius, 2.0 if radius > 40.0 else 1.0))
+    grid, mean, count = stacked_profile(rim, edges, chosen, 1, 0.25, _reach(radius, 2.0 if radius > 40.0 else 1.0, False))
     blur, _, _ = blur_and_shape(grid, mean, count, radius, _BLURS)
     return blur
 
 
 def _spread_shares(shares: Floats | None, sectors: int, bins: int) -> Floats:
-    """Shares (2, bins) between the sectors' middles."""
+    """Shares (3, bins) between the sectors' middles."""
     if shares is None:
-        return np.vstack((np.ones(bins), np.zeros(bins)))
+        return np.vstack((np.ones(bins), np.zeros((2, bins))))
     at = (np.arange(bins) + 0.5) / bins * sectors - 0.5
     grid = np.arange(sectors)
     return np.vstack([np.interp(at, grid, row, period=sectors) for row in shares])

@@ -33,7 +33,7 @@ _LEAST_CONTRAST = 3.0
 """Least height of the edge over the scatter about it."""
 
 
-def assemble(picture: Prepared, limb: MeasuredLimb, *, in_front: bool = False) -> MeasuredBody | None:
+def assemble(picture: Prepared, limb: MeasuredLimb, *, in_front: bool = False, thin: bool = False) -> MeasuredBody | None:
     """A measured limb as a body; None where it is no edge (too soft, too weak)."""
     radius = limb.polar.mean
     if limb.blur_px > min(_SOFT_BLUR_PX, max(_SOFT_SHARE * radius, 1.5)):
@@ -48,6 +48,8 @@ def assemble(picture: Prepared, limb: MeasuredLimb, *, in_front: bool = False) -
         reasons.append("short_arc")
     if limb.clipped > _CLIPPED_SHARE:
         reasons.append("overexposed")
+    if thin:
+        reasons.append("thin_crescent")
     status: Status = "degraded" if reasons else "ok"
     if limb.cut > 0.02:
         reasons.append("partly_outside")
