@@ -41,7 +41,7 @@ def _linear(code: np.ndarray) -> np.ndarray:
 @pytest.fixture(scope="module", params=FRAMES)
 def frame(request: pytest.FixtureRequest, test_data: Path, ephemeris: Ephemeris, tmp_path_factory) -> tuple:  # type: ignore[no-untyped-def,type-arg]
     source = test_data / "longjiang2" / "ssdv" / f"img_{request.param}.ssdv"
-    made = develop([source], DevelopOptions(), ephemeris=ephemeris)
+    made = develop([source], DevelopOptions(white_point="sun"), ephemeris=ephemeris)
     place = tmp_path_factory.mktemp("lj") / f"{request.param}.png"
     made.write(place)
     return made, np.asarray(Image.open(place))[: made.image.shape[0]], source
@@ -65,8 +65,8 @@ def test_the_moon_has_its_own_colour_in_the_file(frame: tuple) -> None:  # type:
     np.testing.assert_allclose(disc / disc.mean(), 1.0, atol=NEUTRAL)
 
 
-def test_white_point_moon_makes_the_disc_grey(test_data: Path, tmp_path: Path) -> None:
-    made = develop([test_data / "longjiang2" / "ssdv" / "img_176.ssdv"], DevelopOptions(white_point="moon"))
+def test_the_moon_is_grey_unless_told_otherwise(test_data: Path, tmp_path: Path) -> None:
+    made = develop([test_data / "longjiang2" / "ssdv" / "img_176.ssdv"], DevelopOptions())
     made.write(tmp_path / "a.png")
     coded = np.asarray(Image.open(tmp_path / "a.png"))[: made.image.shape[0]]
     disc = _linear(coded)[_disc(made, "moon", 0.97)].mean(axis=0)
@@ -81,7 +81,7 @@ def test_the_earth_comes_out_as_the_earth(test_data: Path, ephemeris: Ephemeris)
     colours, levels = [], []
     for number in FRAMES:
         source = test_data / "longjiang2" / "ssdv" / f"img_{number}.ssdv"
-        made = develop([source], DevelopOptions(caption=False), ephemeris=ephemeris)
+        made = develop([source], DevelopOptions(caption=False, white_point="sun"), ephemeris=ephemeris)
         earth = made.image[_disc(made, "earth", 1.0)].mean(axis=0)
         moon = made.image[_disc(made, "moon", 1.0)].mean(axis=0)
         colours.append(earth / earth[1])

@@ -40,8 +40,8 @@ def develop(
     target: Annotated[str | None, typer.Option(help="earth or moon: what a lone disc is.")] = None,
     balance: Annotated[bool, typer.Option(help="White balance on the lunar disc.")] = True,
     white_point: Annotated[
-        str, typer.Option(help="sun: grey in sunlight is white; moon: the mean Moon is grey.")
-    ] = "sun",
+        str, typer.Option(help="moon: the mean Moon is grey; sun: grey in sunlight is white, the Moon stays brown.")
+    ] = "moon",
     register: Annotated[
         str, typer.Option(help="bodies, frame or none: how the bands are brought together.")
     ] = "bodies",

@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from terraluna import __version__
-from terraluna.cli import catalogue, decode, render, scene, show
+from terraluna.cli import catalogue, decode, develop, fetch, render, scene, show
 from terraluna.cli.common import EXIT_BAD_INPUT, EXIT_NO, fail
 from terraluna.errors import RefusedError, TerralunaError
 
@@ -51,6 +51,8 @@ app.command()(catalogue.claims)
 app.command()(scene.scene)
 app.command()(render.render)
 app.command()(decode.decode)
+app.command()(develop.develop)
+app.command()(fetch.fetch)
 
 
 def run() -> None:

@@ -127,7 +127,7 @@ def balance_on_moon(
     card: LunarCard,
     *,
     usable: Mask,
-    white_point: Literal["sun", "moon"] = "sun",
+    white_point: Literal["sun", "moon"] = "moon",
     tone: bool = False,
     whole_disc: bool = True,
 ) -> tuple[Floats, Balance]:

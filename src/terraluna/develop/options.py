@@ -16,7 +16,7 @@ Registration = Literal["bodies", "frame", "none"]
 Target = Literal["earth", "moon"]
 Bayer = Literal["RGGB", "BGGR", "GRBG", "GBRG"]
 
-DEFAULT_WHITE_POINT: WhitePoint = "sun"
+DEFAULT_WHITE_POINT: WhitePoint = "moon"
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "stretch": get_args(Stretch),
