@@ -40,12 +40,16 @@ def plan(
                 bar.advance(bar.task_ids[0])
         files: list[Path] = []
         if output is not None:
-            from terraluna.plan.charts import write_charts
-            from terraluna.plan.outputs import write_plan
+            from terraluna.plan.charts import chart_files
+            from terraluna.plan.outputs import plan_files
+            from terraluna.publish.files import write_bytes
 
             folder = output_folder(output)
-            files = write_plan(found, details, folder, ephemeris)
-            files += write_charts(found, details, folder, ephemeris, materials)
+            contents = plan_files(found, details, ephemeris)
+            contents |= chart_files(found, details, ephemeris, materials)
+            for name, data in contents.items():
+                write_bytes(folder / name, data)
+                files.append(folder / name)
         if json:
             say_json(plan_report(found, details, ephemeris))
         else:

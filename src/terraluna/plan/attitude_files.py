@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
@@ -14,7 +15,6 @@ from terraluna.camera.attitude import matrix_to_quaternion
 from terraluna.ephemeris import Ephemeris
 from terraluna.ephemeris.segments import Floats
 from terraluna.errors import InputError, OutputError
-from terraluna.publish.files import atomic_write, write_text
 
 CAMERA_ID: Final = -9950100
 CLOCK_ID: Final = -9950
@@ -34,15 +34,14 @@ def quaternions(attitudes: Floats) -> Floats:
     return out
 
 
-def write_aem(path: Path, name: str, ephemeris: Ephemeris, ets: Floats, attitudes: Floats) -> Path:
-    """Write a CCSDS Attitude Ephemeris Message, version 1.0 (CCSDS 504.0-B-1), KVN.
+def aem_text(name: str, ephemeris: Ephemeris, ets: Floats, attitudes: Floats) -> str:
+    """A CCSDS Attitude Ephemeris Message, version 1.0 (CCSDS 504.0-B-1), KVN.
 
     Quaternions rotate J2000 (EME2000) to the camera's frame, direction ``A2B``, scalar last, in UTC. By the standard
     the quaternion of a frame rotation by the angle a about n is (n sin(a/2), cos(a/2)); SPICE's m2q of the same
     matrix turns vectors the other way, so its vector part changes sign.
 
     Args:
-        path: the file.
         name: name of the spacecraft.
         ephemeris: turns times into UTC.
         ets: (n,) times, n at least 2.
@@ -74,46 +73,40 @@ def write_aem(path: Path, name: str, ephemeris: Ephemeris, ets: Floats, attitude
     ]
     for et, (w, x, y, z) in zip(ets, quaternions(attitudes), strict=True):
         lines.append(f"{ephemeris.utc(float(et), 6)} {-x:.12f} {-y:.12f} {-z:.12f} {w:.12f}")
-    write_text(path, "\n".join([*lines, "DATA_STOP", ""]))
-    return path
+    return "\n".join([*lines, "DATA_STOP", ""])
 
 
-def write_ck(path: Path, name: str, ets: Floats, attitudes: Floats) -> tuple[Path, Path]:
-    """Write a type 3 CK of the camera's attitude, and beside it a text kernel with its frame and clock.
-
-    The frame is ``TERRALUNA_CAMERA`` (:data:`CAMERA_ID`); load the text kernel and the CK.
+def ck_bytes(name: str, ets: Floats, attitudes: Floats) -> bytes:
+    """A type 3 CK of the camera's attitude; :func:`frame_kernel` gives the text kernel that belongs to it.
 
     Args:
-        path: the CK, ``.bc``.
         name: of the segment.
         ets: (n,) increasing times.
         attitudes: (n, 3, 3) J2000 to camera.
 
-    Returns:
-        The CK and the text kernel.
+    Raises:
+        OutputError: SPICE can't write it.
     """
     ticks = (np.asarray(ets) - _CLOCK_EPOCH_ET) * TICKS_PER_S
-    text = path.with_suffix(".tf")
-    write_text(text, _text_kernel())
-    quats = quaternions(attitudes)
-    with atomic_write(path) as temporary:
-        temporary.unlink()
+    with TemporaryDirectory(prefix="terraluna-") as folder:
+        path = Path(folder) / "part.bc"
         try:
-            handle = spice.ckopn(str(temporary), "terraluna", 1000)
+            handle = spice.ckopn(str(path), "terraluna", 1000)
             try:
                 label = name.encode("ascii", "replace").decode()[:40]
                 spice.ckw03(
                     handle, float(ticks[0]), float(ticks[-1]), CAMERA_ID, "J2000", False, label, len(ticks), ticks,
-                    quats, np.zeros((len(ticks), 3)), 1, np.array([ticks[0]]),
+                    quaternions(attitudes), np.zeros((len(ticks), 3)), 1, np.array([ticks[0]]),
                 )  # fmt: skip
             finally:
                 spice.ckcls(handle)
+            return path.read_bytes()
         except SpiceyError as error:
-            raise OutputError(f"{path}: the CK can't be written: {str(error).splitlines()[-1]}") from None
-    return path, text
+            raise OutputError(f"the CK of {name} can't be written: {str(error).splitlines()[-1]}") from None
 
 
-def _text_kernel() -> str:
+def frame_kernel() -> str:
+    """Text kernel with the frame ``TERRALUNA_CAMERA`` and its clock; load it with a CK of this module."""
     # One tick is 1/65536 s of TDB: a linear clock needs one coefficient record.
     start = f"{_CLOCK_EPOCH_ET:.1f}"
     return f"""KPL/FK

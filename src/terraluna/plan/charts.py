@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import math
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,7 +17,6 @@ from terraluna.plan.conditions import Scalar, half_diagonal_rad
 from terraluna.plan.planner import Leg, Plan
 from terraluna.plan.report import Detail, proposal_scene
 from terraluna.plan.search import sample
-from terraluna.publish.files import atomic_write
 
 if TYPE_CHECKING:
     from terraluna.render.materials import Material
@@ -29,34 +28,37 @@ _COLOURS: Final = {"earth": "#1f77b4", "moon": "#7f7f7f", "sun": "#e6a700"}
 _OBLIQUITY: Final = math.radians(23.4392911)
 
 
-def write_charts(
-    plan: Plan, details: list[Detail], folder: Path, ephemeris: Ephemeris, materials: dict[str, Material] | None = None
-) -> list[Path]:
-    """Write ``timeline.png`` (whole span), ``best.png`` and ``geometry.png`` (best window) and ``preview.png``."""
+def chart_files(
+    plan: Plan, details: list[Detail], ephemeris: Ephemeris, materials: dict[str, Material] | None = None
+) -> dict[str, bytes]:
+    """``timeline.png`` (whole span), ``best.png`` and ``geometry.png`` (best window), ``preview.png``: PNG by name."""
     if not details:
-        return []
+        return {}
     import matplotlib
 
     matplotlib.use("Agg")
-    out = [folder / "timeline.png", folder / "best.png", folder / "geometry.png"]
-    _save(_timeline(plan, details, ephemeris), out[0])
-    _save(_best(details[0], ephemeris), out[1])
-    _save(_geometry(details[0], ephemeris), out[2])
+    out = {
+        "timeline.png": _png(_timeline(plan, details, ephemeris)),
+        "best.png": _png(_best(details[0], ephemeris)),
+        "geometry.png": _png(_geometry(details[0], ephemeris)),
+    }
     strip = preview(details[:_STRIP], ephemeris, materials)
     if strip is not None:
-        from terraluna.publish.pictures import write_png
+        from PIL import Image
 
-        out.append(folder / "preview.png")
-        write_png(out[-1], strip, {"Title": plan.title, "Software": "terraluna"})
+        data = io.BytesIO()
+        Image.fromarray(strip).save(data, format="PNG")
+        out["preview.png"] = data.getvalue()
     return out
 
 
-def _save(figure: Any, path: Path) -> None:
+def _png(figure: Any) -> bytes:
     import matplotlib.pyplot as plt
 
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, dpi=110, format="png")
+    data = io.BytesIO()
+    figure.savefig(data, dpi=110, format="png")
     plt.close(figure)
+    return data.getvalue()
 
 
 def _dates(ets: Floats, ephemeris: Ephemeris) -> list[datetime]:

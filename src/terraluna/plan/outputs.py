@@ -1,4 +1,4 @@
-"""A plan as files: JSON, CSV, iCalendar, attitudes, charts, preview."""
+"""A plan as the contents of files: JSON, CSV, iCalendar, attitudes."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ import io
 import json
 import math
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from terraluna.ephemeris import Ephemeris
-from terraluna.plan.attitude_files import write_aem, write_ck
+from terraluna.plan.attitude_files import aem_text, ck_bytes, frame_kernel
 from terraluna.plan.framing import attitudes
 from terraluna.plan.planner import Plan
 from terraluna.plan.report import Detail, plan_report
-from terraluna.publish.files import write_text
 
 _ATTITUDE_SAMPLES: Final = 121
 _COLUMNS: Final = (
@@ -25,23 +23,26 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 
-def write_plan(plan: Plan, details: list[Detail], folder: Path, ephemeris: Ephemeris) -> list[Path]:
-    """Write every table of a plan, and the attitudes of its windows, into a folder; returns the files."""
+def plan_files(plan: Plan, details: list[Detail], ephemeris: Ephemeris) -> dict[str, bytes]:
+    """Tables of a plan and the attitudes of its windows: contents by file name."""
     report = plan_report(plan, details, ephemeris)
-    files = [folder / "plan.json", folder / "windows.csv", folder / "windows.ics"]
-    write_text(files[0], json.dumps(_finite(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-    write_text(files[1], windows_csv(report))
-    write_text(files[2], calendar(report))
+    text = {
+        "plan.json": json.dumps(_finite(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+        "windows.csv": windows_csv(report),
+        "windows.ics": calendar(report),
+    }
+    out: dict[str, bytes] = {}
     for k, detail in enumerate(details):
         p = detail.proposal
         if detail.framing is None or not p.start < p.end:
             continue
         ets = np.linspace(p.start, p.end, _ATTITUDE_SAMPLES)
         turns = attitudes(p.pointing, p.leg, ets)
-        stem = folder / f"window-{k + 1:02d}"
-        files.append(write_aem(stem.with_suffix(".aem"), p.leg.trajectory.name, ephemeris, ets, turns))
-        files += write_ck(stem.with_suffix(".bc"), plan.title, ets, turns)
-    return files
+        text[f"window-{k + 1:02d}.aem"] = aem_text(p.leg.trajectory.name, ephemeris, ets, turns)
+        out[f"window-{k + 1:02d}.bc"] = ck_bytes(plan.title, ets, turns)
+    if out:
+        text["camera.tf"] = frame_kernel()
+    return {name: content.encode() for name, content in text.items()} | out
 
 
 def _finite(value: Any) -> Any:
