@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import numpy as np
 from numba import njit, prange
 
 from terraluna.photometry.band import Band
+from terraluna.photometry.discs import moon_disc_integral
 from terraluna.photometry.hapke import sharpening_ratio
 from terraluna.photometry.moon_surface import MoonSurface
 from terraluna.render.moon.law import lobe
@@ -27,6 +29,8 @@ MEANS_LEVEL = 2
 SURGE_KNOWN_DEG, SURGE_UNKNOWN_DEG = 35.0, 55.0
 """Latitudes up to which the mapped opposition surge is taken as it is, and from which its mean replaces it."""
 
+_RELEVEL_DEG = (0.0, 2.0, 5.0, 10.0, 20.0, 40.0, 65.0, 97.0)
+
 _BEYOND_LIMB_RAD = 0.05
 """Cells this far beyond the limb are still filled: the picture interpolates between cells."""
 
@@ -40,12 +44,11 @@ def surface(band: float | Band) -> MoonSurface:
 @lru_cache(maxsize=8)
 def parameter_cells(bands: tuple[float | Band, ...]) -> NDArray[np.float32]:
     """Return (180, 360, 5 bands) parameters w, b, c, Bs0, hs band by band; north first, from -180 degrees (kept)."""
-    steady = [_steady_surge(surface(band).maps.parameters) for band in bands]
-    stacked = np.concatenate(steady, axis=2)
+    stacked = np.concatenate([steady_surge(surface(band).maps.parameters) for band in bands], axis=2)
     return np.ascontiguousarray(np.roll(stacked[::-1], COLUMNS // 2, axis=1), dtype=np.float32)
 
 
-def _steady_surge(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+def steady_surge(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return parameters (180, 360, 5) whose opposition surge runs into its mean toward the poles.
 
     The camera behind the maps never saw small phase angles at high latitude: there the width of the surge falls to half
@@ -63,7 +66,30 @@ def _steady_surge(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
     half = math.tan(math.radians(30.0))
     old, new = (1.0 + p[:, :, 3] * p[:, :, 4] / (p[:, :, 4] + half) for p in (parameters, out))
     out[:, :, 0] *= old / new
-    return out
+    return np.asarray(out, dtype=np.float64)
+
+
+@lru_cache(maxsize=32)
+def _relevel(band: float | Band) -> NDArray[np.float64]:
+    """Return what the steady surge takes from the near side's disc at `_RELEVEL_DEG` of phase (kept)."""
+    maps = surface(band).maps
+    steady = replace(maps, parameters=steady_surge(maps.parameters))
+    before, after = (
+        np.array(
+            [
+                sum(moon_disc_integral(m, (0.0, 0.0), (0.0, s * g), 64).flux for s in (1.0, -1.0))
+                for g in np.radians(_RELEVEL_DEG)
+            ]
+        )
+        for m in (maps, steady)
+    )
+    return np.asarray(before / after, dtype=np.float64)
+
+
+def disc_factor(band: float | Band, phase_rad: float) -> float:
+    """Return the factor that brings the cells to the measured disc at a phase angle of the Moon's centre."""
+    again = np.interp(math.degrees(phase_rad), _RELEVEL_DEG, _relevel(band))
+    return surface(band).scale(phase_rad) * float(again)
 
 
 @lru_cache(maxsize=4)
@@ -87,7 +113,7 @@ def _bins(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     low = np.minimum(edges.astype(np.int64), size - 1)
     share = (edges - low)[:, None, None]
     sums: NDArray[np.float64] = np.diff(total[low] + share * (total[low + 1] - total[low]), axis=0)
-    return sums * (count / size)
+    return np.asarray(sums * (count / size), dtype=np.float64)
 
 
 @njit(cache=True, parallel=True, error_model="numpy")

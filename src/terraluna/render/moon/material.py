@@ -13,7 +13,7 @@ from terraluna.photometry.band import Band
 from terraluna.render.maps import MOON_BANDS_NM
 from terraluna.render.materials import Shaded, channel_mix, sun_or_dummy
 from terraluna.render.moon.castshadow import skyline_tops_km
-from terraluna.render.moon.cells import COLUMNS, ROWS, albedo_means, fill_cells, parameter_cells, surface
+from terraluna.render.moon.cells import COLUMNS, ROWS, albedo_means, disc_factor, fill_cells, parameter_cells, surface
 from terraluna.render.moon.law import roughness_constants
 from terraluna.render.moon.shade import shade_radiometric
 
@@ -73,14 +73,12 @@ class RadiometricMoon:
         # One factor for the disc: it was fitted against the phase angle of the Moon's centre.
         toward = -body.center_km / body.range_km
         phase = _angle(toward, body.sun_direction)
-        gains = np.array([s.scale(phase) for s in surfaces])
+        gains = np.array([disc_factor(band, phase) for band in bands])
         earth, earth_gains = np.empty(0), np.zeros(len(bands))
         if self.earth is not None:
             earth = np.ascontiguousarray(self.earth.direction_body)
             phase = _angle(body.body_from_camera @ toward, earth)
-            earth_gains = np.array(
-                [s.scale(phase) * self.earth.ratio(band) for s, band in zip(surfaces, bands, strict=True)]
-            )
+            earth_gains = np.array([disc_factor(band, phase) * self.earth.ratio(band) for band in bands])
         radius = float(body.radii_km.mean())
         sun, observer = np.ascontiguousarray(body.sun_body), np.ascontiguousarray(body.observer_body_km)
         means, parameters = albedo_means(self.maps.albedo), parameter_cells(bands)
