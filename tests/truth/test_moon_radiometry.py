@@ -230,7 +230,11 @@ def test_terminator_has_relief(moon_maps):
     rows = slice(60, -60)
     assert np.count_nonzero(rough[rows, lit_side] < 0.2 * smooth[rows, lit_side]) > 150
     assert np.count_nonzero(rough[rows, dark_side] > 1e-4) > 40
+    # Ground at 0.06 to 0.1 radii would have to stand 3 to 9 km above its surroundings.
+    assert np.count_nonzero(rough[rows, centre - 20 : centre - 12]) < 5
     assert np.count_nonzero(smooth[rows, dark_side] > 1e-4) == 0
+    # 0.12 radii beyond the terminator not even the highest mountain is lit.
+    assert rough[:, : centre - 24].max() == 0.0
 
 
 def test_maria_and_rays(moon_maps):

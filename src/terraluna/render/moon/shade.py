@@ -143,7 +143,7 @@ def light_chunk(work, relief_m, tops, exaggeration, cast, sun, observer, radius,
                 near_top = tops[row, column, 0]
                 far_top = tops[row, column, 1]
                 own = height_at(relief_m, lat, lon)
-                if m0 > 0.0 and sine < LOW_SUN:
+                if m0 > -SUN_RADIUS_RAD and sine < LOW_SUN:
                     shade = sun_above_skyline(
                         relief_m,
                         near_top,
