@@ -43,9 +43,7 @@ LIMB_RMS_PX = 0.5
 
 @pytest.fixture(scope="module")
 def measured(test_data: Path) -> dict[str, Measurement]:
-    return {
-        name: measure_file(test_data / f"longjiang2/ssdv/img_{name}.ssdv")[0].measurement for name in SEEN
-    }
+    return {name: measure_file(test_data / f"longjiang2/ssdv/img_{name}.ssdv")[0].measurement for name in SEEN}
 
 
 def _is(body: MeasuredBody, seen: tuple[str, float, float, float | None]) -> bool:

@@ -23,9 +23,7 @@ def measure(
     mission: Annotated[
         str | None, typer.Option("--mission", metavar="M", help="Mission: its camera, and its geometry for names.")
     ] = None,
-    at: Annotated[
-        str | None, typer.Option("--at", metavar="UTC", help="With --mission: time of the picture.")
-    ] = None,
+    at: Annotated[str | None, typer.Option("--at", metavar="UTC", help="With --mission: time of the picture.")] = None,
     overlay: Annotated[
         Path | None, typer.Option("--overlay", metavar="FILE.png", help="Draw points, fits and residuals.")
     ] = None,
@@ -73,13 +71,14 @@ def _geometry(camera: str | None, mission: str | None, at: str | None) -> tuple[
 
 
 def _write_overlay(path: Path, result: FileMeasurement, exaggerate: float) -> None:
+    import io
+
     from terraluna.opnav.measure.overlay import draw_overlay
-    from terraluna.publish.pictures import write_png
+    from terraluna.publish.files import write_bytes
 
-    import numpy as np
-
-    picture = np.asarray(draw_overlay(result.pixels, result.measurement, exaggerate=exaggerate))
-    write_png(path, picture, {"Title": f"Limbs of {Path(result.path).name}", "Software": "terraluna"})
+    buffer = io.BytesIO()
+    draw_overlay(result.pixels, result.measurement, exaggerate=exaggerate).save(buffer, "PNG")
+    write_bytes(path, buffer.getvalue())
 
 
 def _print(result: FileMeasurement) -> None:
@@ -93,6 +92,6 @@ def _print(result: FileMeasurement) -> None:
         notes = f" ({', '.join(body.reasons)})" if body.reasons else ""
         say(
             f"  {body.name:7s} x {body.x:.3f} +- {sigma[0]:.3f}  y {body.y:.3f} +- {sigma[1]:.3f}  "
-            f"radius {body.radius:.3f} +- {sigma[2]:.3f} px  {len(body.limb_points)} points over {body.arc_deg:.0f} deg, "
-            f"rms {body.rms_px:.3f} px  {body.status}{notes}"
+            f"radius {body.radius:.3f} +- {sigma[2]:.3f} px  {len(body.limb_points)} points over "
+            f"{body.arc_deg:.0f} deg, rms {body.rms_px:.3f} px  {body.status}{notes}"
         )

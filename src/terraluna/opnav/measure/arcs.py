@@ -19,15 +19,13 @@ _LEAST_STEP = 0.12
 
 
 @njit(cache=True)
-def _robust(
-    angle: Floats, offset: Floats, variance: Floats, use: Bools, turns: int
-) -> tuple[Floats, float]:
+def _robust(angle: Floats, offset: Floats, variance: Floats, use: Bools, turns: int) -> tuple[Floats, float]:
     """Shift and growth (3,) of a circle by re-weighted least squares over the used points, and the scatter."""
     n = len(angle)
     cos = np.cos(angle)
     sin = np.sin(angle)
     weight = np.where(use, 1.0 / variance, 0.0)
-    x = np.zeros(3)
+    x: Floats = np.zeros(3)
     scale = 1.0
     normal = np.zeros((3, 3))
     right = np.zeros(3)
@@ -56,7 +54,7 @@ def _robust(
         normal[2, 1] = normal[1, 2]
         for k in range(3):
             normal[k, k] += 1e-10 * total
-        x = np.linalg.solve(normal, right)
+        x[:] = np.linalg.solve(normal, right)
         k = 0
         for i in range(n):
             if use[i]:
@@ -114,8 +112,8 @@ def lit_arc(
             profile of the limb isn't known yet.
 
     Returns:
-        (n,) True for the lit limb. The sunward half is the one whose circle explains most edges and leaves none outside;
-        from there the arc grows for as long as the edges stay on the circle.
+        (n,) True for the lit limb. The sunward half is the one whose circle explains most edges and leaves none
+        outside; from there the arc grows for as long as the edges stay on the circle.
     """
     chosen = np.zeros(len(angle), np.bool_)
     if np.count_nonzero(usable) < 8:

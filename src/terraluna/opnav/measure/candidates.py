@@ -17,7 +17,7 @@ _LEAST_SHARE = 0.45
 
 _LEAST_SAGITTA_PX = 1.5
 _LEAST_BEND = 0.008
-"""Least sagitta over the length of the arc: a flatter one is a straight edge, a lost row or a horizon without a shape."""
+"""Least sagitta over the length of the arc: a flatter one is a straight edge or a lost row."""
 
 _LARGEST = 6.0
 """Largest radius over the longer side of the frame."""

@@ -71,7 +71,9 @@ def components(picture: Prepared, least_area: int = 12, most: int = 60) -> list[
         if area[number] < least_area:
             break
         rows, columns = boxes[number - 1]
-        found.append(_component(picture, smooth, labels, int(number), (rows.start, columns.start, rows.stop, columns.stop)))
+        found.append(
+            _component(picture, smooth, labels, int(number), (rows.start, columns.start, rows.stop, columns.stop))
+        )
     return found
 
 

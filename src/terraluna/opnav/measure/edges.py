@@ -3,8 +3,8 @@
 Every pixel near the limb belongs to exactly one stretch, and its own depth below the limb is used: nothing is
 interpolated, so that the points' errors are independent. The profile is that of a lit sphere seen through a Gaussian
 blur: sky + e E(d) + s S(d) + c L(d), with E the blurred step and S and L the blurred cosine of the emission angle,
-sqrt(2 d/R - d^2/R^2), and its square: the first terms of any photometric law near the limb. A plain step there puts a limb that darkens toward its edge
-some tenths of a pixel too far in.
+sqrt(2 d/R - d^2/R^2), and its square: the first terms of any photometric law near the limb. A plain step there puts a
+limb that darkens toward its edge some tenths of a pixel too far in.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def _table(radius: float, sigma: float, reach: float, step: float, nodes: int) -
 
 
 def profile_table(radius: float, sigma: float) -> Floats:
-    """Tables (6, n) of E, dE/dd, S, dS/dd, L, dL/dd for a disc of a radius seen through a blur of standard deviation sigma.
+    """Tables (6, n) of E, dE/dd, S, dS/dd, L, dL/dd for a disc of a radius seen through a blur of deviation sigma.
 
     Taken at the nearest of a grid of 1 % in sigma and 2 % in radius, so that tables can be kept: both only shape the
     profile, whose height and place are fitted.
@@ -131,9 +131,7 @@ def profile_table(radius: float, sigma: float) -> Floats:
 @lru_cache(maxsize=1024)
 def _kept_table(grid_radius: int, grid_sigma: int) -> Floats:
     table = np.asarray(
-        _table(
-            math.exp(grid_radius * _RADIUS_GRID), math.exp(grid_sigma * _SIGMA_GRID), _TABLE_REACH, _STEP, _NODES
-        )
+        _table(math.exp(grid_radius * _RADIUS_GRID), math.exp(grid_sigma * _SIGMA_GRID), _TABLE_REACH, _STEP, _NODES)
     )
     table.flags.writeable = False
     return table
@@ -175,8 +173,8 @@ def _collect(
     clipped = np.empty(room, np.bool_)
     spoilt = np.zeros(bins, np.int64)
     n = 0
-    y0 = max(0, int(math.floor(cy - largest)))
-    y1 = min(h - 1, int(math.ceil(cy + largest)))
+    y0 = max(0, math.floor(cy - largest))
+    y1 = min(h - 1, math.ceil(cy + largest))
     for y in range(y0, y1 + 1):
         dy = y - cy
         far = largest * largest - dy * dy
@@ -286,7 +284,14 @@ def collect(
     bins = max(16, round(2.0 * np.pi * float(np.mean(polar)) / width))
     out = _collect(light, bad, full, center[0], center[1], polar, slant, inner, outer, bins, others)
     start, depth, value, clipped, spoilt = out
-    return RimPixels(start, depth, value, clipped, spoilt, (np.arange(bins) + 0.5) * (2.0 * np.pi / bins))
+    return RimPixels(
+        start,
+        depth,
+        value,
+        clipped,
+        spoilt,
+        np.asarray((np.arange(bins) + 0.5) * (2.0 * np.pi / bins), dtype=np.float64),
+    )
 
 
 @njit(cache=True)
@@ -551,7 +556,7 @@ def _sector_costs(
         # Curvature is only believed where the data ask for it.
         normal[4, 4] += ridge * count[k].sum()
         x = np.linalg.solve(normal, right)
-        cost[k] = max(total - x @ right, 0.0)
+        cost[k] = max(float(total - np.dot(x, right)), 0.0)
         best[k, 0] = x[1]
         best[k, 1] = x[2]
         best[k, 2] = x[3]
@@ -606,5 +611,7 @@ def blur_and_shape(
     top = step + root * tables[k][2, deep] + curve * tables[k][4, deep]
     known = top > 0.05
     shares = np.vstack((np.ones(len(mean)), np.zeros((2, len(mean)))))
-    shares[:, filled] = np.where(known, np.vstack((step, root, curve)) / np.where(known, top, 1.0), [[1.0], [0.0], [0.0]])
+    shares[:, filled] = np.where(
+        known, np.vstack((step, root, curve)) / np.where(known, top, 1.0), [[1.0], [0.0], [0.0]]
+    )
     return sigma, shares, filled

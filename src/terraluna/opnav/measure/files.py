@@ -114,6 +114,5 @@ def _decoded(path: Path) -> list[tuple[str, NDArray[Any], Bools | None, tuple[st
         raise InputError(f"{path}: {text}")
     many = len(result.images) > 1
     return [
-        (f"{path}#{image.image_id}" if many else str(path), image.pixels, image.missing, ())
-        for image in result.images
+        (f"{path}#{image.image_id}" if many else str(path), image.pixels, image.missing, ()) for image in result.images
     ]

@@ -38,7 +38,9 @@ def find_glare(picture: Prepared) -> list[MeasuredBody]:
     radius = float(np.sqrt(area[k - 1] / np.pi))
     variance = (0.5 * radius) ** 2
     return [
-        _body("unknown", float(columns.mean()), float(rows.mean()), radius, variance, ("overexposed", "glare", "centroid"))
+        _body(
+            "unknown", float(columns.mean()), float(rows.mean()), radius, variance, ("overexposed", "glare", "centroid")
+        )
     ]
 
 
@@ -81,11 +83,28 @@ def centroid_offset(phase_rad: float) -> float:
     return float(3.0 / 16.0 * np.sin(g) * (1.0 + np.cos(g)) / flux)
 
 
-def _body(name: BodyLabel, x: float, y: float, radius: float, variance: float, reasons: tuple[str, ...]) -> MeasuredBody:
+def _body(
+    name: BodyLabel, x: float, y: float, radius: float, variance: float, reasons: tuple[str, ...]
+) -> MeasuredBody:
     empty: Floats = np.zeros((0, 2))
     covariance = np.diag([variance, variance, max(variance, radius**2)])
     nan = float("nan")
     return MeasuredBody(
-        name, x, y, radius, covariance, empty, np.zeros((0, 2, 2)), np.zeros(0), None, nan, 0.0, nan, nan, nan,
-        "centroid", "degraded", reasons,
+        name,
+        x,
+        y,
+        radius,
+        covariance,
+        empty,
+        np.zeros((0, 2, 2)),
+        np.zeros(0),
+        None,
+        nan,
+        0.0,
+        nan,
+        nan,
+        nan,
+        "centroid",
+        "degraded",
+        reasons,
     )

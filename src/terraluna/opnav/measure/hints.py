@@ -23,7 +23,5 @@ def scene_hints(scene: Scene) -> tuple[BodyHint, ...]:
             continue
         # The scene's angle runs from up, counter-clockwise; the image's from +x toward +y (down).
         sun = -0.5 * np.pi - pixels.bright_limb_angle_rad
-        hints.append(
-            BodyHint(name, pixels.x, pixels.y, pixels.limb.radius, scene.body(name).phase_rad, float(sun))
-        )
+        hints.append(BodyHint(name, pixels.x, pixels.y, pixels.limb.radius, scene.body(name).phase_rad, float(sun)))
     return tuple(hints)

@@ -16,7 +16,7 @@ from terraluna.opnav.measure.naming import earth_like, look_at, name_by_hint, na
 from terraluna.opnav.measure.picture import Bools, prepare
 from terraluna.opnav.measure.result import assemble, camera_allows, from_outline
 from terraluna.opnav.measure.shapes import Projector
-from terraluna.opnav.measure.types import BodyHint, MeasuredBody, Measurement, MeasureOptions
+from terraluna.opnav.measure.types import BodyHint, BodyLabel, MeasuredBody, Measurement, MeasureOptions
 from terraluna.opnav.types import Floats, Status
 
 _KEEP_OFF_PX = 3.0
@@ -76,7 +76,9 @@ def measure_image(
             continue
         bodies.append(body)
     for body in list(bodies):
-        circle = find_inside(picture, body) if earth_like(look_at(picture, body.x, body.y, body.radius, _NONE)) else None
+        circle = (
+            find_inside(picture, body) if earth_like(look_at(picture, body.x, body.y, body.radius, _NONE)) else None
+        )
         if circle is not None:
             inner = measure_limb(picture, circle, _NONE, camera, in_front=True)
             found = None if inner is None else assemble(picture, inner, in_front=True)
@@ -164,10 +166,11 @@ def _named(picture: Any, bodies: list[MeasuredBody], hints: Sequence[BodyHint]) 
         ).reshape(-1, 3)
         looks.append(look_at(picture, body.x, body.y, body.radius, others))
     seen, _ = name_by_look(looks)
-    expected = name_by_hint([(b.x, b.y, b.radius) for b in bodies], hints) if hints else ["unknown"] * len(bodies)
+    blank: list[BodyLabel] = ["unknown"] * len(bodies)
+    expected = name_by_hint([(b.x, b.y, b.radius) for b in bodies], hints) if hints else blank
     out = []
     for body, look, hint in zip(bodies, seen, expected, strict=True):
-        name = hint if hint != "unknown" else look
+        name: BodyLabel = hint if hint != "unknown" else look
         reasons = body.reasons
         status: Status = body.status
         if hint != "unknown" and look != "unknown" and hint != look:

@@ -1,4 +1,4 @@
-"""A body in front of another: the circle of edges inside a disc, found by votes along the edges' normals."""
+"""A body in front of another: the circle of edges inside a disc, found by how much of it has edges across."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ _COARSE_RADIUS = 110.0
 """The search runs on a copy in which the outer disc has about this radius, px."""
 
 _LEAST_OUTER = 40.0
-_LEAST_SHARE = 0.1
-_MOST_SHARE = 0.8
-_COVERED = 0.42
+_LEAST_SHARE = 0.2
+_MOST_SHARE = 0.6
+"""The Moon's apparent radius over the Earth's in front of which it stands: 0.27 from afar, more from nearby."""
+
+_PEAKS = 40
+_COVERED = 0.47
 """Least excess of the share of the circle that has an aligned edge; weather systems stay below."""
 
 _EDGE_QUANTILE = 0.2
-_PEAKS = 10
 
 
 def find_inside(picture: Prepared, body: MeasuredBody) -> tuple[float, float, float] | None:
@@ -37,8 +39,8 @@ def find_inside(picture: Prepared, body: MeasuredBody) -> tuple[float, float, fl
     part = picture.light[y0 : y0 + rows * factor, x0 : x0 + columns * factor]
     small = np.ascontiguousarray(part.reshape(rows, factor, columns, factor).mean(axis=(1, 3)))
     # Pixel (0, 0) of the copy is centred on the middle of its block.
-    cx = (body.x - x0 - (factor - 1) / 2.0) / factor
-    cy = (body.y - y0 - (factor - 1) / 2.0) / factor
+    middle = (factor - 1) / 2.0
+    cx, cy = (body.x - x0 - middle) / factor, (body.y - y0 - middle) / factor
     radius = body.radius / factor
     edges = _edges(small, cx, cy, radius - 3.0)
     if len(edges) < 60:
@@ -46,21 +48,76 @@ def find_inside(picture: Prepared, body: MeasuredBody) -> tuple[float, float, fl
     edges = edges[edges[:, 4] > np.quantile(edges[:, 4], _EDGE_QUANTILE)]
     low, high = max(4.0, _LEAST_SHARE * radius), _MOST_SHARE * radius
     votes = _votes(edges, rows, columns, low, high)
-    best: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    best = (0.0, 0.0, 0.0, 0.0)
     for _ in range(_PEAKS):
         row, column = np.unravel_index(int(np.argmax(votes)), votes.shape)
-        for dy in (-0.5, 0.0, 0.5):
-            for dx in (-0.5, 0.0, 0.5):
-                x, y = float(column) + dx, float(row) + dy
-                r, covered = _best_radius(edges, x, y, low, high)
-                if covered > best[0]:
-                    best = (covered, x, y, r)
-        votes[max(0, row - 3) : row + 4, max(0, column - 3) : column + 4] = 0.0
-    covered, x, y, r = best
-    if covered < _COVERED or np.hypot(x - cx, y - cy) + r > radius + 2.0:
+        found = _search(edges, cx, cy, radius, float(column), float(row), 1.0, 0.5, low, high)
+        if found[0] > best[0]:
+            best = found
+        votes[max(0, row - 2) : row + 3, max(0, column - 2) : column + 3] = 0.0
+    excess, x, y, r = best
+    if excess < _COVERED:
         return None
-    middle = (factor - 1) / 2.0
     return x * factor + middle + x0, y * factor + middle + y0, r * factor
+
+
+@njit(cache=True)
+def _votes(edges: Floats, rows: int, columns: int, low: float, high: float) -> Floats:
+    """How many edges point to each place from a distance between low and high, less the smooth hill of texture."""
+    votes = np.zeros((rows, columns))
+    for k in range(len(edges)):
+        for sign in (-1.0, 1.0):
+            r = low
+            while r <= high:
+                x = int(np.rint(edges[k, 0] + sign * r * edges[k, 2]))
+                y = int(np.rint(edges[k, 1] + sign * r * edges[k, 3]))
+                if 0 <= x < columns and 0 <= y < rows:
+                    votes[y, x] += 1.0
+                r += 1.0
+    out = np.zeros((rows, columns))
+    for y in range(7, rows - 7):
+        for x in range(7, columns - 7):
+            inner = 0.0
+            outer = 0.0
+            for j in range(-7, 8):
+                for i in range(-7, 8):
+                    v = votes[y + j, x + i]
+                    outer += v
+                    if abs(i) <= 2 and abs(j) <= 2:
+                        inner += v
+            # In units of the noise of counting: the middle of the disc gets most votes from texture.
+            mean = (outer - inner) / 200.0
+            out[y, x] = (inner / 25.0 - mean) / np.sqrt(mean + 1.0)
+    return out
+
+
+@njit(cache=True)
+def _search(
+    edges: Floats,
+    cx: float,
+    cy: float,
+    radius: float,
+    sx: float,
+    sy: float,
+    reach: float,
+    step: float,
+    low: float,
+    high: float,
+) -> tuple[float, float, float, float]:
+    """Excess, x, y, radius of the best circle inside a disc, over a grid of centres about (sx, sy)."""
+    best = (0.0, 0.0, 0.0, 0.0)
+    count = int(reach / step)
+    for j in range(-count, count + 1):
+        for i in range(-count, count + 1):
+            x = sx + i * step
+            y = sy + j * step
+            room = radius + 2.0 - np.sqrt((x - cx) ** 2 + (y - cy) ** 2)
+            if room < low + 6.0:
+                continue
+            r, excess = _best_radius(edges, x, y, low, min(high, room))
+            if excess > best[0]:
+                best = (excess, x, y, r)
+    return best
 
 
 @njit(cache=True)
@@ -108,34 +165,6 @@ def _edges(light: Floats, cx: float, cy: float, reach: float) -> Floats:
             out[n, 4] = s
             n += 1
     return out[:n].copy()
-
-
-@njit(cache=True)
-def _votes(edges: Floats, rows: int, columns: int, low: float, high: float) -> Floats:
-    votes = np.zeros((rows, columns))
-    for k in range(len(edges)):
-        for sign in (-1.0, 1.0):
-            r = low
-            while r <= high:
-                x = int(np.rint(edges[k, 0] + sign * r * edges[k, 2]))
-                y = int(np.rint(edges[k, 1] + sign * r * edges[k, 3]))
-                if 0 <= x < columns and 0 <= y < rows:
-                    votes[y, x] += 1.0
-                r += 1.0
-    # A centre is a sharp peak; the votes of texture are a smooth hill.
-    out = np.zeros((rows, columns))
-    for y in range(7, rows - 7):
-        for x in range(7, columns - 7):
-            inner = 0.0
-            outer = 0.0
-            for j in range(-7, 8):
-                for i in range(-7, 8):
-                    v = votes[y + j, x + i]
-                    outer += v
-                    if abs(i) <= 1 and abs(j) <= 1:
-                        inner += v
-            out[y, x] = inner / 9.0 - (outer - inner) / 216.0
-    return out
 
 
 @njit(cache=True)

@@ -44,6 +44,9 @@ _FLOORS_PX = (1.5, 0.8, 0.3, 0.1, 0.05)
 """Departure from the curve allowed to a run of points, turn by turn, as the profile becomes known."""
 
 _BLURS = np.geomspace(0.35, 6.0, 12)
+_FRONT_FLOOR_PX = 0.5
+"""Against another body's clouds single edges go astray, and the colours of a filter wheel's frames don't match."""
+
 _NEAR_BLURS = {1: np.array([0.55, 0.7, 0.85, 1.0, 1.2, 1.5]), 2: np.array([0.8, 0.9, 1.0, 1.1, 1.25])}
 _FLAT_ARC_RAD = np.radians(150.0)
 _FLAT_GAIN = 30.0
@@ -134,7 +137,14 @@ def measure_limb(
         shape = _spread_shares(shares, sectors, bins)
         edges = fit_edges(rim, table, shape, wide=turn == 0, signed=in_front)
         usable = edges.good & (np.abs(edges.step) > 1.5 * edges.noise)
-        chosen = lit_arc(rim.angle, np.nan_to_num(edges.offset), _filled(edges.variance), np.abs(np.nan_to_num(edges.step)), usable, floor)
+        chosen = lit_arc(
+            rim.angle,
+            np.nan_to_num(edges.offset),
+            _filled(edges.variance),
+            np.abs(np.nan_to_num(edges.step)),
+            usable,
+            max(floor, _FRONT_FLOOR_PX) if in_front else floor,
+        )
         if np.count_nonzero(chosen) < 8:
             return None
         points = polar.points(rim.angle[chosen], edges.offset[chosen])
@@ -148,7 +158,14 @@ def measure_limb(
             # The profile is stacked on the fitted curve, so it waits for the second turn.
             if turn >= 1 and not thin:
                 sectors = int(np.clip(round(2.0 * np.pi * polar.mean / 24.0), 4, 24))
-                grid, mean, count = stacked_profile(rim, edges, chosen, sectors, 0.25, _reach(polar.mean, max(blur, 2.0) if turn < 2 and polar.mean > 40.0 else blur, thin))
+                grid, mean, count = stacked_profile(
+                    rim,
+                    edges,
+                    chosen,
+                    sectors,
+                    0.25,
+                    _reach(polar.mean, max(blur, 2.0) if turn < 2 and polar.mean > 40.0 else blur, thin),
+                )
                 tried = blur * _NEAR_BLURS[turn]
                 blur, shares, filled = blur_and_shape(grid, mean, count, polar.mean, tried)
                 shares = _smooth(shares, filled)
@@ -171,7 +188,9 @@ def _filled(variance: Floats) -> Floats:
 
 def _first_blur(rim: RimPixels, edges: Edges, chosen: Bools, radius: float) -> float:
     """Blur from the stacked profile of all lit stretches together, a plain step."""
-    grid, mean, count = stacked_profile(rim, edges, chosen, 1, 0.25, _reach(radius, 2.0 if radius > 40.0 else 1.0, False))
+    grid, mean, count = stacked_profile(
+        rim, edges, chosen, 1, 0.25, _reach(radius, 2.0 if radius > 40.0 else 1.0, False)
+    )
     blur, _, _ = blur_and_shape(grid, mean, count, radius, _BLURS)
     return blur
 

@@ -54,7 +54,7 @@ class Look:
 
 
 def look_at(picture: Prepared, x: float, y: float, radius: float, others: Floats) -> Look:
-    """Colour and texture of a disc, from at most some 20,000 of its lit pixels; ``others`` (m, 3) are left out."""
+    """Colour and texture of a disc, from some 5,000 of its lit pixels; ``others`` (m, 3) are left out."""
     h, w = picture.light.shape
     # A disc that is mostly outside the frame may show no more than its rim.
     r = max(radius * _INNER, radius - _RIM_PX)
@@ -62,7 +62,7 @@ def look_at(picture: Prepared, x: float, y: float, radius: float, others: Floats
     y0, y1 = max(0, int(y - r)), min(h, int(y + r) + 2)
     if x1 <= x0 or y1 <= y0:
         return Look(np.nan, np.nan, np.nan, np.nan, 0)
-    step = max(1, int(np.sqrt((x1 - x0) * (y1 - y0) / 20_000.0)))
+    step = max(1, int(np.sqrt((x1 - x0) * (y1 - y0) / 5_000.0)))
     part = np.s_[y0:y1:step, x0:x1:step]
     gy, gx = np.mgrid[y0:y1:step, x0:x1:step]
     light = picture.light[part] - picture.sky
@@ -150,7 +150,8 @@ def name_by_look(looks: Sequence[Look]) -> tuple[list[BodyLabel], list[str]]:
 def name_by_hint(discs: Sequence[tuple[float, float, float]], hints: Sequence[BodyHint]) -> list[BodyLabel]:
     """Names by the radii and the separation that a mission's geometry predicts; pointing errors don't matter."""
     names: list[BodyLabel] = ["unknown"] * len(discs)
-    best, chosen = np.inf, ()
+    best = np.inf
+    chosen: tuple[tuple[int, int], ...] = ()
     count = min(len(discs), len(hints))
     for picked in permutations(range(len(discs)), count):
         for used in permutations(range(len(hints)), count):
@@ -159,9 +160,7 @@ def name_by_hint(discs: Sequence[tuple[float, float, float]], hints: Sequence[Bo
                 cost += abs(np.log(discs[i][2] / hints[k].radius)) / _HINT_SHIFT
             if count == 2:
                 found = np.subtract(discs[picked[1]][:2], discs[picked[0]][:2])
-                wanted = np.subtract(
-                    (hints[used[1]].x, hints[used[1]].y), (hints[used[0]].x, hints[used[0]].y)
-                )
+                wanted = np.subtract((hints[used[1]].x, hints[used[1]].y), (hints[used[0]].x, hints[used[0]].y))
                 size = max(float(np.hypot(*wanted)), 10.0)
                 # Length counts more than direction: a roll is easily wrong.
                 cost += abs(np.log(max(float(np.hypot(*found)), 1.0) / size)) / _HINT_SHIFT

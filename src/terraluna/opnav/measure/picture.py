@@ -141,15 +141,23 @@ def _without_smear(light: Floats, bad: Bools, sky: float, noise: float) -> Float
     return np.asarray(light - np.where(raised, middle - sky, 0.0))
 
 
+def _near_full_scale(top: float) -> bool:
+    """Whether a value is within 4 % of the end of a converter of 8 to 16 bits."""
+    return any(0.96 * 2.0**bits <= top <= 2.0**bits for bits in range(8, 17))
+
+
 def _saturation(array: NDArray[Any], light: Floats, options: MeasureOptions) -> tuple[float, Bools]:
     """Saturation level and the full pixels: any colour at the level counts."""
     level = options.saturation
     if level is None:
-        values = array if array.dtype.kind != "f" else light
+        values = array
         top = float(values.max())
         # 8-bit pictures have gone through a JPEG or a stretch: values just below the top are clipped too.
         band = 3.0 if array.dtype == np.uint8 and top > 250 else max(0.005 * abs(top), 1.0)
         level = top - band
+        if array.dtype.kind == "f" or not _near_full_scale(top):
+            # A flat disc piles up at its own brightness; only the end of a converter's range is saturation.
+            return float("nan"), np.zeros(light.shape, np.bool_)
         piled = int(np.count_nonzero(values >= level))
         if not top > 0.0 or piled < 9 or piled < 2 * np.count_nonzero((values >= level - band) & (values < level)):
             return float("nan"), np.zeros(light.shape, np.bool_)

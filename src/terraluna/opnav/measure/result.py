@@ -20,8 +20,12 @@ ROUGH_PX = 0.5
 """A limb whose points scatter more is degraded: terrain, terminator or glare, not a clean edge."""
 
 SHORT_ARC_DEG = 40.0
+_FRONT_ARC_DEG = 120.0
+"""Against another body's clouds a shorter arc isn't trusted."""
+
 _CLIPPED_SHARE = 0.3
 _SOFT_BLUR_PX = 4.5
+_SOFT_LIMB_PX = 3.5
 _SOFT_SHARE = 0.3
 """A blur of this share of the radius leaves no limb."""
 
@@ -33,7 +37,9 @@ _LEAST_CONTRAST = 3.0
 """Least height of the edge over the scatter about it."""
 
 
-def assemble(picture: Prepared, limb: MeasuredLimb, *, in_front: bool = False, thin: bool = False) -> MeasuredBody | None:
+def assemble(
+    picture: Prepared, limb: MeasuredLimb, *, in_front: bool = False, thin: bool = False
+) -> MeasuredBody | None:
     """A measured limb as a body; None where it is no edge (too soft, too weak)."""
     radius = limb.polar.mean
     if limb.blur_px > min(_SOFT_BLUR_PX, max(_SOFT_SHARE * radius, 1.5)):
@@ -46,10 +52,14 @@ def assemble(picture: Prepared, limb: MeasuredLimb, *, in_front: bool = False, t
         reasons.append("rough_limb")
     if np.degrees(limb.arc_rad) < SHORT_ARC_DEG:
         reasons.append("short_arc")
+    if in_front and np.degrees(limb.arc_rad) < _FRONT_ARC_DEG:
+        reasons.append("short_arc")
     if limb.clipped > _CLIPPED_SHARE:
         reasons.append("overexposed")
     if thin:
         reasons.append("thin_crescent")
+    if limb.blur_px > _SOFT_LIMB_PX:
+        reasons.append("soft_limb")
     status: Status = "degraded" if reasons else "ok"
     if limb.cut > 0.02:
         reasons.append("partly_outside")
@@ -200,7 +210,7 @@ def _phase(picture: Prepared, limb: MeasuredLimb) -> float:
     reach = float(p.radius.max())
     x0, x1 = max(0, int(p.x - reach)), min(w, int(p.x + reach) + 2)
     y0, y1 = max(0, int(p.y - reach)), min(h, int(p.y + reach) + 2)
-    step = max(1, int(np.sqrt((x1 - x0) * (y1 - y0) / 60_000.0)))
+    step = max(1, int(np.sqrt((x1 - x0) * (y1 - y0) / 20_000.0)))
     gy, gx = np.mgrid[y0:y1:step, x0:x1:step]
     part = np.s_[y0:y1:step, x0:x1:step]
     inside = ((gx - p.x) ** 2 + (gy - p.y) ** 2 < p.mean**2) & ~picture.bad[part]

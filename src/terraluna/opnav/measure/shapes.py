@@ -16,6 +16,9 @@ POLAR = 720
 """Points of a limb's polar table."""
 
 _TURNS = 25
+_CONVERGED_PX = 3e-4
+"""Steps that move no point by more are far below any point's error."""
+
 _HUBER = 1.8
 """Residuals beyond so many standard deviations lose weight."""
 
@@ -148,9 +151,7 @@ class ConeLimb:
         e1, e2 = tangent_basis(self.axis)
         axis = unit(self.axis + step[0] * e1 + step[1] * e2)
         more = step[3:] if self.flat else (0.0, 0.0)
-        return ConeLimb(
-            self.camera, axis, self.half_angle + step[2], self.c2 + more[0], self.s2 + more[1], self.flat
-        )
+        return ConeLimb(self.camera, axis, self.half_angle + step[2], self.c2 + more[0], self.s2 + more[1], self.flat)
 
     def _excess(self, points: Floats) -> Floats:
         """Angle (n,) by which the pixels lie outside the cone."""
@@ -218,8 +219,10 @@ def polar_of(limb: CircleLimb | EllipseLimb | ConeLimb) -> Polar:
         return Polar(limb.x, limb.y, np.full(POLAR, limb.radius))
     if isinstance(limb, EllipseLimb):
         e = limb.ellipse()
-        r = e.semi_minor * e.semi_major / np.hypot(
-            e.semi_minor * np.cos(t - e.angle), e.semi_major * np.sin(t - e.angle)
+        r = (
+            e.semi_minor
+            * e.semi_major
+            / np.hypot(e.semi_minor * np.cos(t - e.angle), e.semi_major * np.sin(t - e.angle))
         )
         return Polar(limb.x, limb.y, r)
     pixels = limb.outline()
@@ -297,7 +300,7 @@ def fit_limb(
         except np.linalg.LinAlgError:
             return None
         limb = limb.moved(step)
-        if np.max(np.abs(design @ step)) < 1e-5:
+        if np.max(np.abs(design @ step)) < _CONVERGED_PX:
             break
     else:
         return None
