@@ -166,7 +166,7 @@ def _geometry(detail: Detail, ephemeris: Ephemeris) -> Any:
         ahead = turn @ scene.attitude[2]
         end = craft[:2] + 0.35 * reach * ahead[:2]
         style = {"arrowstyle": "->", "color": "#2ca02c", "lw": 2}
-        axis.annotate("", xy=end, xytext=craft[:2], arrowprops=style)
+        axis.annotate("", xy=(end[0], end[1]), xytext=(craft[0], craft[1]), arrowprops=style)
         axis.annotate("boresight", end, fontsize=9, color="#2ca02c")
         axis.plot(*end, alpha=0.0)
     axis.set_aspect("equal", adjustable="datalim")

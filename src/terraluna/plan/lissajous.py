@@ -96,4 +96,4 @@ def _distance(mu: float, side: float) -> float:
         f = (1.0 - mu + side * g) - (1.0 - mu) / (1.0 + side * g) ** 2 - side * mu / g**2
         df = side + 2.0 * side * (1.0 - mu) / (1.0 + side * g) ** 3 + 2.0 * side * mu / g**3
         g -= f / df
-    return g
+    return float(g)

@@ -214,9 +214,9 @@ def _scores(leg: Leg, camera: Camera | None, pointing: Pointing, request: Reques
         return np.asarray(room[:, columns].min(axis=1))
     if prefer in ("large-earth", "large-moon"):
         body = prefer.split("-")[1]
-        return -sample(Scalar("range", "at least", 0.0, a=body), sky, ets)
+        return np.negative(sample(Scalar("range", "at least", 0.0, a=body), sky, ets))
     if prefer == "near":
-        return -sample(Scalar("separation", "at least", 0.0), sky, ets)
+        return np.negative(sample(Scalar("separation", "at least", 0.0), sky, ets))
     # Earliest and longest rank windows, not moments: the middle of a window is its safest moment.
     return -np.abs(ets - 0.5 * (ets[0] + ets[-1]))
 

@@ -91,9 +91,9 @@ def make_sky(track: Track, ephemeris: Ephemeris, *, turning: bool = False, sun_r
     turn_start = start - 86400.0
     turns = np.zeros((2, 0, 3, 3))
     if turning:
-        hours = turn_start + TURN_STEP_S * np.arange(int((stop - turn_start) / TURN_STEP_S) + 4)
+        hours = turn_start + TURN_STEP_S * np.arange(int((stop - turn_start) / TURN_STEP_S) + 4, dtype=np.float64)
         turns = np.array([_slow_turns(ephemeris, k, b, hours, turn_start) for k, b in enumerate(("earth", "moon"))])
-    return Sky(track.edges, track.coefficients, center, *flat, pole_start, poles, turn_start, turns, radii)  # type: ignore[arg-type]
+    return Sky(track.edges, track.coefficients, center, *flat, pole_start, poles, turn_start, turns, radii)  # type: ignore[arg-type,call-arg]
 
 
 def _slow_turns(ephemeris: Ephemeris, k: int, body: str, ets: Floats, start: float) -> Floats:
