@@ -95,8 +95,8 @@ class SurfaceSpec(_Strict):
     """Area mean of the effective cover that the cloud map is scaled to."""
     wind_m_s: Annotated[float, Field(ge=0.0, le=50.0)] | None = None
     """Wind that roughens the sea."""
-    moon_relief: Annotated[float, Field(ge=0.0, le=10.0)] = 1.0
-    """Factor on the Moon's relief."""
+    moon_relief: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
+    """Factor on the Moon's relief; 0 draws a smooth sphere."""
 
 
 class SimulationSpec(_Strict):

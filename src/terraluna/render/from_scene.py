@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from terraluna.errors import GeometryError
+from terraluna.render.moon import EarthLight, RadiometricMoon
 from terraluna.render.scene_arrays import RenderBody
 from terraluna.render.surfaces import surface_materials
 
@@ -35,6 +37,9 @@ def render_bodies(scene: Scene, materials: dict[str, Material] | None = None) ->
 def _body(scene: Scene, view: BodyView, material: Material) -> RenderBody:
     attitude = scene.attitude
     assert attitude is not None
+    if isinstance(material, RadiometricMoon):
+        # The lunar night is lit by the Earth, which stands elsewhere in every scene.
+        material = replace(material, earth=EarthLight.from_scene(scene))
     return RenderBody(
         name=view.name,
         center_km=attitude @ view.center_j2000_km,

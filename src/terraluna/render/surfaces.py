@@ -26,14 +26,14 @@ def surface_materials(spec: SurfaceSpec | None = None, folder: Path = Path()) ->
     """
     from terraluna.render.earth import EarthOptics, RadiometricEarth
     from terraluna.render.maps import load_moon_maps
-    from terraluna.render.materials_moon import MoonMaterial
+    from terraluna.render.moon import RadiometricMoon
 
     optics = EarthOptics()
     if spec is not None and spec.wind_m_s is not None:
         optics = replace(optics, wind_m_s=spec.wind_m_s)
     return {
         "earth": RadiometricEarth(_earth_maps(spec, folder), optics),
-        "moon": MoonMaterial(load_moon_maps(), relief=1.0 if spec is None else spec.moon_relief),
+        "moon": RadiometricMoon(load_moon_maps(), relief=1.0 if spec is None else spec.moon_relief),
     }
 
 
