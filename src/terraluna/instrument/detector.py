@@ -15,7 +15,7 @@ from terraluna.errors import InputError
 from terraluna.instrument.blooming import bloom
 from terraluna.instrument.defects import cosmic_rays, hot_pixels, response_map
 from terraluna.instrument.random import Seed, child, key_of, seed_sequence
-from terraluna.instrument.readout import draw_charge, expose_kernel, read_charge, read_values
+from terraluna.instrument.readout import add_charge, draw_charge, expose_kernel, read_charge, read_values
 from terraluna.instrument.smear import SmearModel, TrailModel, smear_electrons, trail_electrons
 
 if TYPE_CHECKING:
@@ -191,19 +191,19 @@ def expose(
         np.array([key_of(child(sequence, kind, b)) for b in range(bands)], dtype=np.uint64) for kind in (_SHOT, _READ)
     )
     light = (rate, times, dark, response, added, shot_keys, place.row, place.column, on.shot)
-    reading = (read_keys, place.row, noise, detector.gain_e_dn, offset)
+    reading = (read_keys, noise, detector.gain_e_dn, offset)
     dn = np.empty(rate.shape, dtype=np.uint16)
     full = np.zeros(rate.shape, dtype=np.bool_)
-    over, bad = expose_kernel(*light, read_keys, noise, detector.gain_e_dn, offset, well, top, dn, full)
+    over, bad = expose_kernel(*light, *reading, well, top, dn, full)
     if bad:
         raise InputError("electron rates must be finite and not negative: check the picture that was given")
 
     extras = _extras(on, sequence, times, pixel_um, place, rows, columns, record)
     bleed = _bleed(on.blooming, detector)
     with_trails = on.trails and trails is not None and float(times.min()) < trails.limit_s
+    if extras[0].size:
+        add_charge(*light, *reading, well, top, dn, full, *extras, over)
     special = over.copy()
-    for _, x, _, _ in extras:
-        special[x] = True
     if with_trails or not on.quantise or (bleed == "rows" and over.any()):
         special[:] = True
     chosen = np.flatnonzero(special)
@@ -211,7 +211,7 @@ def expose(
     if chosen.size:
         # These columns need more than their own pixels: draw their charge again (the same numbers come) and finish it.
         charge = draw_charge(*light, chosen)
-        _add_extras(charge, extras, chosen, columns)
+        _add_extras(charge, *extras, chosen, columns)
         if on.full_well and bleed != "none":
             lost = [bloom(charge[:, :, b], well, along=bleed) for b in range(bands)]
             record["blooming"] = {"along": bleed, "lost_electrons": lost}
@@ -221,9 +221,9 @@ def expose(
                 stream = np.random.default_rng(child(sequence, _TRAIL, b))
                 charge[:, :, b] += trail_electrons(charge[:, :, b], float(times[b]), trails, stream)
             record["trails"] = {"below_s": trails.limit_s}
-        read_charge(charge, chosen, place.column, *reading, well, top, dn, full)
+        read_charge(charge, chosen, place.column, read_keys, place.row, *reading[1:], well, top, dn, full)
         if not on.quantise:
-            value = read_values(charge, chosen, place.column, *reading, well)
+            value = read_values(charge, chosen, place.column, read_keys, place.row, *reading[1:], well)
     if on.full_well:
         record["full_well"] = {
             "electrons": well,
@@ -233,7 +233,7 @@ def expose(
     return Exposed(dn, value, full, record)
 
 
-_Extra = tuple["NDArray[np.int64]", "NDArray[np.int64]", int, "NDArray[np.float64]"]
+_Extras = tuple["NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.float64]"]
 
 
 def _extras(
@@ -245,9 +245,12 @@ def _extras(
     rows: int,
     columns: int,
     record: dict[str, Any],
-) -> list[_Extra]:
-    """Return charge that single pixels get beside light and dark current: rows, columns, band, electrons."""
-    out: list[_Extra] = []
+) -> _Extras:
+    """Return charge that single pixels get beside light and dark current: rows, columns, bands, electrons (n,) each.
+
+    A pixel may come more than once; its entries follow each other.
+    """
+    out: list[tuple[NDArray[np.int64], NDArray[np.int64], int, NDArray[np.float64]]] = []
     if on.hot_pixels and on.dark and on.hot_share > 0.0:
         y, x, extra = hot_pixels(on.sensor_seed, on.hot_share, on.hot_e_s, place, rows, columns)
         for b, t in enumerate(times):
@@ -265,14 +268,28 @@ def _extras(
             out.append((y, x, b, extra))
             hits.append(count)
         record["cosmic_rays"] = {"hits": hits}
-    return out
+    none = np.zeros(0, dtype=np.int64)
+    i, j = (np.concatenate([none, *(part[k] for part in out)]) for k in (0, 1))
+    band = np.concatenate([none, *(np.full(part[0].size, part[2]) for part in out)])
+    electrons = np.concatenate([np.zeros(0), *(part[3] for part in out)])
+    order = np.lexsort((band, j, i))
+    return i[order], j[order], band[order], electrons[order]
 
 
-def _add_extras(charge: NDArray[np.float64], extras: list[_Extra], chosen: NDArray[np.int64], columns: int) -> None:
+def _add_extras(
+    charge: NDArray[np.float64],
+    i: NDArray[np.int64],
+    j: NDArray[np.int64],
+    band: NDArray[np.int64],
+    electrons: NDArray[np.float64],
+    chosen: NDArray[np.int64],
+    columns: int,
+) -> None:
+    """Add the charge of the entries in chosen columns."""
     index = np.full(columns, -1)
     index[chosen] = np.arange(chosen.size)
-    for y, x, b, extra in extras:
-        np.add.at(charge[:, :, b], (y, index[x]), extra)
+    here = index[j] >= 0
+    np.add.at(charge, (i[here], index[j[here]], band[here]), electrons[here])
 
 
 def clip_electrons(detector: Detector) -> float:

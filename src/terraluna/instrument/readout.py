@@ -86,6 +86,61 @@ def expose_kernel(  # type: ignore[no-untyped-def]
     return columns_over, bad.sum()
 
 
+@njit(cache=True, error_model="numpy")
+def add_charge(  # type: ignore[no-untyped-def]
+    rate,
+    times,
+    dark,
+    response,
+    added,
+    shot_keys,
+    row0,
+    column0,
+    shot,
+    read_keys,
+    noise,
+    gain,
+    offset,
+    well,
+    top,
+    dn,
+    full,
+    i,
+    j,
+    b,
+    extra,
+    over,
+):
+    """Read single pixels again with more charge: the numbers that ``expose_kernel`` drew, and ``extra`` electrons.
+
+    Args:
+        rate: (and the sixteen after it) as for ``expose_kernel``.
+        i: (n,) rows; j, b columns and bands; entries of one pixel follow each other.
+        extra: (n,) electrons.
+        over: (columns,) set where a pixel goes above the full well.
+    """
+    brim = well * (1.0 - 1e-9)
+    count = i.size
+    k = 0
+    while k < count:
+        y, x, band = i[k], j[k], b[k]
+        empty = math.exp(-dark[band]) if dark[band] < 30.0 else 0.0
+        charge = _charge(rate, y, x, band, times, dark, response, added, shot_keys[band], row0, column0, shot, empty)
+        while k < count and i[k] == y and j[k] == x and b[k] == band:
+            charge += extra[k]
+            k += 1
+        if charge >= brim:
+            full[y, x, band] = True
+            if charge > well:
+                over[x] = True
+                charge = well
+        if noise > 0.0:
+            z, _ = normal(pixel_state(read_keys[band], row0 + y, column0 + x))
+            charge += noise * z
+        value = np.floor(charge * (1.0 / gain) + (offset + 0.5))
+        dn[y, x, band] = np.uint16(min(max(value, 0.0), top))
+
+
 @njit(cache=True, parallel=True, error_model="numpy")
 def draw_charge(  # type: ignore[no-untyped-def]
     rate, times, dark, response, added, shot_keys, row0, column0, shot, chosen

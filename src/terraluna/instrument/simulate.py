@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -20,6 +20,9 @@ from terraluna.instrument.radiance import Radiometry, find_filter, radiance_fact
 from terraluna.instrument.random import Seed
 from terraluna.instrument.smear import SmearModel, TrailModel, smear_model, trail_model
 from terraluna.instrument.stars import Points, deposit_points, point_rates, points_in_frame
+from terraluna.render.frame import render_frame, render_truth
+from terraluna.render.from_scene import render_bodies
+from terraluna.render.psf import reach_px
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,10 +31,17 @@ if TYPE_CHECKING:
     from terraluna.instrument.planets import PlanetView
     from terraluna.render.composite import TruthLayers
     from terraluna.render.materials import Material
+    from terraluna.render.scene_arrays import RenderBody
     from terraluna.scene.scene import Scene
 
 MEMORY_LIMIT: Final = 4_000_000_000
 """Bytes that a simulation may need unless the caller allows more."""
+
+STRIP_ROWS: Final = 256
+"""Rows that are rendered at a time, so that memory holds the rates of a frame but not every sample's geometry."""
+
+STRIP_REACHES: Final = 8
+"""Least rows of a strip in units of the optics' reach: what lies in its margins is rendered twice."""
 
 Exposures = Sequence[float] | float | Literal["catalogue", "auto"]
 
@@ -80,11 +90,10 @@ class SimulatedFrame:
         exposures_s: one a band.
         radiometry: one a band.
         full: pixels whose well ran full.
-        layers: what each pixel shows (rendered at the first band's scale).
         points: stars and planets drawn, per band.
-        bodies: by filter and body: clipped share, signal, signal to noise.
         record: what each effect of the detector did.
         metadata: time, camera, tile, memory estimate, milliseconds of each stage.
+        truth: makes ``layers`` when they are first asked for.
     """
 
     dn: NDArray[np.uint16]
@@ -94,11 +103,24 @@ class SimulatedFrame:
     exposures_s: tuple[float, ...]
     radiometry: tuple[Radiometry, ...]
     full: NDArray[np.bool_]
-    layers: TruthLayers
     points: tuple[Points, ...]
-    bodies: dict[str, dict[str, BodyExposure]]
     record: dict[str, Any]
     metadata: dict[str, Any]
+    truth: Callable[[], TruthLayers]
+
+    @cached_property
+    def layers(self) -> TruthLayers:
+        """What each pixel shows, at the first band's scale."""
+        return self.truth()
+
+    @cached_property
+    def bodies(self) -> dict[str, dict[str, BodyExposure]]:
+        """By filter and body: clipped share, signal, signal to noise."""
+        masks = lit_masks(self.layers)
+        return {
+            name: body_exposure(self.rate_e_s[:, :, b], self.exposures_s[b], self.camera.detector, masks)
+            for b, name in enumerate(self.filters)
+        }
 
     @cached_property
     def electrons(self) -> NDArray[np.float64]:
@@ -120,13 +142,16 @@ class SimulatedFrame:
 def estimate_memory_bytes(camera: Camera, bands: int = 1, oversample: int = 1) -> int:
     """Return the bytes that simulating a frame may need, bodies filling it: an upper estimate.
 
-    A pixel keeps some twelve values of geometry and truth and a mask a body, and a sample seven values of geometry and
-    four a band while it is shaded.
+    A pixel keeps its rate, its number and a flag a band, and the fixed pattern; some columns are drawn twice. A sample
+    has eight values of geometry and four a band while its strip is shaded. Truth layers, if they are asked for, hold
+    fourteen values a pixel and need eight a sample.
     """
     pixels = camera.width * camera.height
-    per_pixel = 8 * (14 + 6 * bands) + 3 * bands
-    per_sample = 8 * (8 + 4 * bands)
-    return int(pixels * (per_pixel + per_sample * oversample**2))
+    strip = camera.width * min(camera.height, max(STRIP_ROWS, STRIP_REACHES * reach_px(camera.psf)))
+    kept = pixels * (19 * bands + 4)
+    shading = strip * 8 * ((8 + 4 * bands) * oversample**2 + 4 * bands)
+    truth = pixels * 8 * (14 + 8 * oversample**2)
+    return int(kept + max(shading, truth))
 
 
 def simulate(
@@ -174,15 +199,19 @@ def simulate(
 
     clock, times = time.perf_counter, {}
     start = clock()
-    rate, layers = _render(scene, whole, part, (column, row), bands, opts)
+    surfaces = render_bodies(scene, None if opts.materials is None else dict(opts.materials))
+    rate = _render(surfaces, whole, part, (column, row), bands, opts)
     times["render"] = clock() - start
     start = clock()
     points: list[Points] = []
     if opts.stars or opts.planets:
+        seen: dict[float, Points] = {}
         for b, name in enumerate(names):
             eye = _with_filter(whole, name, tile)
-            faintest = opts.faintest_v if opts.stars else -np.inf
-            found = points_in_frame(scene, eye, faintest_v=faintest, planets=opts.planets)
+            if eye.focal_px_x not in seen:
+                faintest = opts.faintest_v if opts.stars else -np.inf
+                seen[eye.focal_px_x] = points_in_frame(scene, eye, faintest_v=faintest, planets=opts.planets)
+            found = seen[eye.focal_px_x]
             deposit_points(rate, b, found, point_rates(eye, name, found), eye.psf)
             points.append(found)
     times["points"] = clock() - start
@@ -204,8 +233,6 @@ def simulate(
         window=Window(row, column, whole.height, whole.width),
     )
     times["detector"] = clock() - start
-    masks = lit_masks(layers)
-    bodies = {name: body_exposure(rate[:, :, b], seconds[b], whole.detector, masks) for b, name in enumerate(names)}
     metadata = {
         "utc": scene.utc,
         "et": scene.et,
@@ -223,11 +250,10 @@ def simulate(
         seconds,
         bands,
         exposed.full,
-        layers,
         tuple(points),
-        bodies,
         exposed.record,
         metadata,
+        partial(_truth, surfaces, whole, part, (column, row), bands, opts),
     )
 
 
@@ -270,50 +296,70 @@ def _with_filter(camera: Camera, name: str, tile: tuple[int, int, int, int] | No
     return eye if tile is None else cut_camera(eye, *tile)
 
 
+def _groups(whole: Camera, bands: tuple[Radiometry, ...]) -> list[list[int]]:
+    """Bands whose filters have one focal length: they share a pass of geometry."""
+    groups: dict[float, list[int]] = {}
+    for b, band in enumerate(bands):
+        groups.setdefault(whole.with_filter(band.filter).focal_px_x, []).append(b)
+    return list(groups.values())
+
+
 def _render(
-    scene: Scene,
+    bodies: list[RenderBody],
     whole: Camera,
     part: Camera,
     origin: tuple[int, int],
     bands: tuple[Radiometry, ...],
     opts: SimulationOptions,
-) -> tuple[NDArray[np.float64], TruthLayers]:
-    """Return electrons s-1 (rows, columns, bands) by the bodies, and the truth layers of the first band."""
-    from terraluna.render.frame import render_frame
-    from terraluna.render.from_scene import render_bodies
-
-    bodies = render_bodies(scene, None if opts.materials is None else dict(opts.materials))
+) -> NDArray[np.float64]:
+    """Return electrons s-1 (rows, columns, bands) by the bodies, rendered strip by strip."""
+    column, row = origin
     rate = np.empty((part.height, part.width, len(bands)))
-    layers: TruthLayers | None = None
-    # Filters of equal focal length share one pass of geometry.
-    groups: dict[float, list[int]] = {}
-    for b, band in enumerate(bands):
-        groups.setdefault(whole.with_filter(band.filter).focal_px_x, []).append(b)
-    for members in groups.values():
+    for members in _groups(whole, bands):
         eye = whole.with_filter(bands[members[0]].filter)
-        if part is not whole:
-            eye = cut_camera(eye, *origin, part.width, part.height)
         wavelengths = [nm for b in members for nm in bands[b].samples_nm]
-        frame = render_frame(
-            eye,
-            bodies,
-            bands_nm=wavelengths,
-            psf=eye.psf,
-            layers=layers is None,
-            shadows=opts.shadows,
-            oversample=opts.oversample,
-            reference_sun_range_km=AU_KM,
-        )
-        layers = frame.layers if layers is None else layers
-        first = 0
-        for b in members:
-            count = len(bands[b].samples_nm)
-            mean = frame.image[:, :, first : first + count].mean(axis=2)
-            # The FFT of wide wings leaves rounding noise below zero.
-            rate[:, :, b] = np.maximum(mean, 0.0) * bands[b].electrons_s
-            first += count
-    assert layers is not None
-    return rate, layers
+        step = max(STRIP_ROWS, STRIP_REACHES * reach_px(eye.psf))
+        for top in range(0, part.height, step):
+            rows = min(step, part.height - top)
+            frame = render_frame(
+                cut_camera(eye, column, row + top, part.width, rows),
+                bodies,
+                bands_nm=wavelengths,
+                psf=eye.psf,
+                shadows=opts.shadows,
+                oversample=opts.oversample,
+                reference_sun_range_km=AU_KM,
+            )
+            first = 0
+            for b in members:
+                count = len(bands[b].samples_nm)
+                image = frame.image[:, :, first : first + count]
+                mean = image[:, :, 0] if count == 1 else image.mean(axis=2)
+                # The FFT of wide wings leaves rounding noise below zero.
+                np.multiply(np.maximum(mean, 0.0), bands[b].electrons_s, out=rate[top : top + rows, :, b])
+                first += count
+    return rate
+
+
+def _truth(
+    bodies: list[RenderBody],
+    whole: Camera,
+    part: Camera,
+    origin: tuple[int, int],
+    bands: tuple[Radiometry, ...],
+    opts: SimulationOptions,
+) -> TruthLayers:
+    """Return what each pixel shows at the first band's scale."""
+    members = _groups(whole, bands)[0]
+    eye = cut_camera(whole.with_filter(bands[members[0]].filter), *origin, part.width, part.height)
+    return render_truth(
+        eye,
+        bodies,
+        bands_nm=[nm for b in members for nm in bands[b].samples_nm],
+        psf=eye.psf,
+        shadows=opts.shadows,
+        oversample=opts.oversample,
+    )
 
 
 def tiles_of(camera: Camera, size: int) -> list[tuple[int, int, int, int]]:

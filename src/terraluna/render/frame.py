@@ -188,3 +188,26 @@ def render_frame(
         "stages_ms": {name: 1e3 * seconds for name, seconds in times.items()},
     }
     return RenderedFrame(image, wavelengths, truth, metadata)
+
+
+def render_truth(
+    camera: CameraModel,
+    bodies: Sequence[RenderBody],
+    *,
+    bands_nm: Sequence[float] = RGB_NM,
+    psf: PsfModel | None = None,
+    shadows: bool = True,
+    oversample: int = 1,
+) -> TruthLayers:
+    """Return the truth layers that `render_frame` gives for the same arguments, without shading anything."""
+    params = camera.kernel_parameters()
+    pad = reach_px(psf)
+    canvas_box = (-pad, -pad, camera.height + 2 * pad, camera.width + 2 * pad)
+    rings = darkened_sun(np.asarray(bands_nm, dtype=np.float64))
+    found = [build_layer(params, body, canvas_box, oversample) for body in bodies]
+    if shadows:
+        found = [
+            None if layer is None else with_shadows(layer, body, bodies, rings)
+            for layer, body in zip(found, bodies, strict=True)
+        ]
+    return truth_layers((camera.height, camera.width), bodies, found)
