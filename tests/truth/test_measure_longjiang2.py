@@ -10,7 +10,7 @@ import pytest
 from terraluna.opnav.measure import MeasuredBody, Measurement, measure_file
 
 # What a person sees, written down from the pictures before anything was measured: name, x, y, radius, px. Earths to a
-# pixel or two by eye; of Moons that are mostly outside the frame only a point on the visible limb is given (x, y, None).
+# pixel or two; of Moons that are mostly outside the frame only a point on the visible limb is given (x, y, None).
 SEEN: dict[str, list[tuple[str, float, float, float | None]]] = {
     "038": [],  # Mars and a few stars
     "075": [("moon", 222.0, 30.0, None), ("earth", 422.0, 275.0, 16.0)],
@@ -68,7 +68,9 @@ def test_score(measured: dict[str, Measurement], capsys: pytest.CaptureFixture[s
                 left.remove(match)
         invented += [(frame, b.name, b.x, b.y, b.radius) for b in left]
     with capsys.disabled():
-        print(f"\nLongjiang-2: found {found}, missed {len(missed)}, invented {len(invented)}")
+        print(  # noqa: T201
+            f"\nLongjiang-2: found {found}, missed {len(missed)}, invented {len(invented)}"
+        )
     assert missed == []
     assert invented == []
     assert found == 28

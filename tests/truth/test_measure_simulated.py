@@ -70,8 +70,8 @@ def _errors(camera: Any, body: Any, points: np.ndarray) -> np.ndarray:
         d = camera.unproject(p)
         return -np.einsum("ni,ij,nj->n", d, cone, d)
 
-    gx = (level(points + [0.2, 0.0]) - level(points - [0.2, 0.0])) / 0.4
-    gy = (level(points + [0.0, 0.2]) - level(points - [0.0, 0.2])) / 0.4
+    gx = (level(points + np.array([0.2, 0.0])) - level(points - np.array([0.2, 0.0]))) / 0.4
+    gy = (level(points + np.array([0.0, 0.2])) - level(points - np.array([0.0, 0.2]))) / 0.4
     return level(points) / np.hypot(gx, gy)
 
 

@@ -65,16 +65,16 @@ def _three(ax: float, ay: float, bx: float, by: float, cx: float, cy: float) -> 
 @njit(cache=True)
 def _consensus(points: Floats, trials: int, least: float, most: float, seed: int) -> tuple[float, float, float, float]:
     """Best circle by inliers less the penalty for light outside."""
-    np.random.seed(seed)  # numba's own generator, seeded: the result never changes
+    np.random.seed(seed)  # noqa: NPY002
     n = len(points)
     best_score = -1e9
     best_x = np.nan
     best_y = np.nan
     best_r = np.nan
     for _ in range(trials):
-        i = np.random.randint(n)
-        j = np.random.randint(n)
-        k = np.random.randint(n)
+        i = np.random.randint(n)  # noqa: NPY002
+        j = np.random.randint(n)  # noqa: NPY002
+        k = np.random.randint(n)  # noqa: NPY002
         if i in (j, k) or j == k:
             continue
         x, y, r = _three(points[i, 0], points[i, 1], points[j, 0], points[j, 1], points[k, 0], points[k, 1])

@@ -45,7 +45,7 @@ def find_glare(picture: Prepared) -> list[MeasuredBody]:
 
 
 def unresolved(picture: Prepared, hints: Sequence[BodyHint]) -> list[MeasuredBody]:
-    """Bodies that a mission's geometry predicts as too small for a limb: the brightest sources, by phase-corrected centroid.
+    """Bodies predicted as too small for a limb: the brightest sources, by phase-corrected centroid.
 
     Taken only where the frame holds at least as many sources as bodies are expected; all are ``degraded``.
     """

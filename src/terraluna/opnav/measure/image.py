@@ -133,7 +133,7 @@ def _no_picture(sky: float, noise: float, bright: float) -> str:
 
 def _astray(body: MeasuredBody, candidate: Candidate) -> bool:
     """Whether the fit left the disc that was found: the outline then is the better witness."""
-    x, y, r = candidate.circle
+    r = candidate.circle[2]
     allowed = 3.0 + 0.03 * r
     # On a short arc centre and radius move together; the limb in the frame must not.
     inside = candidate.rim

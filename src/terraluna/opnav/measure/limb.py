@@ -172,7 +172,10 @@ def measure_limb(
             elif turn == 0:
                 blur = 0.9 if thin else _first_blur(rim, edges, chosen, polar.mean)
         limb = fit.limb
-    assert edges is not None and rim is not None and chosen is not None and fit is not None and polar is not None
+    assert edges is not None
+    assert rim is not None
+    assert chosen is not None
+    assert fit is not None
     polar = polar_of(limb)
     return _result(picture, fit, polar, rim, edges, chosen, blur)
 

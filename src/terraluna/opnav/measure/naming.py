@@ -80,7 +80,8 @@ def look_at(picture: Prepared, x: float, y: float, radius: float, others: Floats
     # Shading from terminator to limb is smooth: a quadratic surface takes it up.
     u, v = (gx[lit] - x) / radius, (gy[lit] - y) / radius
     design = np.column_stack((np.ones(count), u, v, u * u, u * v, v * v))
-    trend = design @ np.linalg.lstsq(design, values, rcond=None)[0]
+    normal = design.T @ design + 1e-9 * count * np.eye(6)
+    trend = design @ np.linalg.solve(normal, design.T @ values)
     texture = float(np.std(values - trend) / np.mean(values))
     chroma = spread = np.nan
     if picture.colour is not None:

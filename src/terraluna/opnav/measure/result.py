@@ -144,7 +144,7 @@ def from_outline(picture: Prepared, candidate: Candidate, camera: Projector | No
 def camera_allows(body: MeasuredBody, camera: Projector) -> str:
     """Why a camera can't have taken a disc; empty if it can.
 
-    A disc's limb is a cone of less than half a turn, and a body outside the atmosphere's reach is less than 170 deg wide.
+    No body fills more than 170 deg of an observer's sky outside its atmosphere.
     """
     angle = body.half_angle_rad
     if angle is None:

@@ -80,7 +80,7 @@ class CircleLimb:
 
 @dataclass(frozen=True)
 class EllipseLimb:
-    """An ellipse near a circle: x, y, mean radius, and half the difference of the semi-axes as a vector of twice its angle."""
+    """An ellipse: x, y, mean radius, half the difference of the semi-axes as a vector of twice its angle."""
 
     x: float
     y: float
@@ -166,8 +166,8 @@ class ConeLimb:
         """Distance (n,) outside the limb's image, px: the excess angle over its slope in the picture."""
         h = 0.25
         base = self._excess(points)
-        gx = (self._excess(points + [h, 0.0]) - self._excess(points - [h, 0.0])) / (2.0 * h)
-        gy = (self._excess(points + [0.0, h]) - self._excess(points - [0.0, h])) / (2.0 * h)
+        gx = (self._excess(points + np.array([h, 0.0])) - self._excess(points - np.array([h, 0.0]))) / (2.0 * h)
+        gy = (self._excess(points + np.array([0.0, h])) - self._excess(points - np.array([0.0, h]))) / (2.0 * h)
         return np.asarray(base / np.hypot(gx, gy))
 
     def steps(self) -> Floats:

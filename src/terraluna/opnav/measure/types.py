@@ -64,8 +64,8 @@ class MeasuredBody:
 
     Attributes:
         name: earth, moon or unknown.
-        x, y: centre, px, (0, 0) the centre of the first pixel. With a camera the image of the body's centre (the axis of
-            the limb's cone), else the centre of the fitted circle or ellipse.
+        x, y: centre, px, (0, 0) the centre of the first pixel. With a camera the image of the limb cone's axis, else
+            the centre of the fitted circle or ellipse.
         radius: radius of the circle with the area of the limb's image, px.
         covariance: (3, 3) of (x, y, radius), px^2.
         limb_points: (n, 2) the points on the lit limb that the fit used, px.
