@@ -9,8 +9,9 @@ import pytest
 
 from terraluna.opnav.measure import MeasuredBody, Measurement, measure_file
 
-# What a person sees, written down from the pictures before anything was measured: name, x, y, radius, px. Earths to a
-# pixel or two; of Moons that are mostly outside the frame only a point on the visible limb is given (x, y, None).
+# Which bodies each frame shows was judged by looking at all 19 pictures before any was measured; the coordinates were
+# noted later, to the nearest pixel or two, when measured values were already known: they identify a body, and are no
+# independent check of its place. Of Moons mostly outside the frame a point on the visible limb is given (x, y, None).
 SEEN: dict[str, list[tuple[str, float, float, float | None]]] = {
     "038": [],  # Mars and a few stars
     "075": [("moon", 222.0, 30.0, None), ("earth", 422.0, 275.0, 16.0)],

@@ -18,11 +18,12 @@ from terraluna.render.maps import load_moon_maps
 from terraluna.render.materials_moon import MoonMaterial
 from terraluna.scene.limb import limb_cone
 
-# The requirement: mean error of the points, and their standard deviation, at radii from 15 px.
+# The requirement for the mean error of the points and for their standard deviation, at radii from 15 px. The mean is
+# held over all cases together, in which errors of both signs cancel; single bodies exceed it (below).
 MEAN_ERROR_PX = 0.02
 POINT_SIGMA_PX = 0.1
-# The mean over a single body's points moves with the relief and the maria at its limb (lunar mountains of 5 km are
-# 0.4 px at a radius of 150 px); measured up to 0.09 px.
+# Not the requirement but a guard, set after measuring: single bodies show up to 0.1 px, from relief and maria at the
+# limb and from a limb profile that the model follows only in part.
 ONE_BODY_PX = 0.12
 # Grain of 5 % of the disc's median: a plain step edge then has 0.1 px a pixel row.
 GRAIN = 0.05
@@ -132,7 +133,7 @@ def test_camera_gives_the_cone() -> None:
     assert found.shape == "cone"
     assert found.half_angle_rad is not None
     true = np.arcsin(1737.4 / np.linalg.norm(body.center_km))
-    # Half an arc binds the radius to three of its standard deviations or to what relief does.
+    # The guard above plus three standard deviations; at 10 deg of phase the radius was 0.16 px small (covariance 0.02).
     sigma = float(np.sqrt(found.covariance[2, 2]))
     assert found.half_angle_rad * 2000.0 == pytest.approx(true * 2000.0, abs=ONE_BODY_PX + 3.0 * sigma)
 
