@@ -30,7 +30,7 @@ def test_hayabusa2(test_data: Path) -> None:
     assert 25.0 < earth.radius < 27.5
     # The lit share of a soft terminator; twilight and clouds move it by some degrees.
     assert earth.phase_deg == pytest.approx(56.6, abs=8.0)
-    # Kept from a first measurement, no outside truth. The file's rows count upwards, the picture is measured upright: row 1023 - 774.
+    # Kept from a first measurement, no outside truth. Rows count upwards in the file; the picture is measured upright.
     assert earth.x == pytest.approx(568.9, abs=1.5)
     assert earth.y == pytest.approx(1023.0 - 773.7, abs=1.5)
 
