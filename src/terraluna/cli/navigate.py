@@ -1,0 +1,156 @@
+"""``terraluna navigate``: where the pictures say the spacecraft was, and when."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from terraluna.cli.common import EXIT_NO, JsonFlag, fail, output_folder, say, say_json
+from terraluna.errors import InputError
+
+if TYPE_CHECKING:
+    from terraluna.opnav.navigate import ImageFix, Navigation
+
+_IMAGE_COLUMNS = ("image", "image_id", "file")
+_TIME_COLUMNS = ("utc", "taken_utc", "time")
+
+
+def navigate(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGES...", help="Pictures, or SSDV packets.")],
+    mission: Annotated[str, typer.Option("--mission", metavar="M", help="Mission, or a scene file.")],
+    log: Annotated[
+        Path | None, typer.Option("--log", metavar="FILE.csv", help="Times: columns image (name or number) and utc.")
+    ] = None,
+    at: Annotated[str | None, typer.Option("--at", metavar="UTC", help="Time of a single picture.")] = None,
+    camera: Annotated[
+        str | None, typer.Option("--camera", metavar="NAME", help="Camera, if not the mission's.")
+    ] = None,
+    sigma_px: Annotated[
+        float, typer.Option("--sigma-px", help="Error of centre and radius beside the limb's noise.")
+    ] = 0.3,
+    search: Annotated[
+        float, typer.Option("--search", metavar="S", help="Search the clock so far from the log.")
+    ] = 3600.0,
+    overlay: Annotated[
+        Path | None, typer.Option("--overlay", metavar="DIR", help="Draw points, fits and residuals of each picture.")
+    ] = None,
+    oem: Annotated[
+        Path | None, typer.Option("--oem", metavar="FILE", help="Write the orbit of a series, with covariance.")
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Fix the spacecraft's position from the Earth and the Moon in each picture; date the pictures; fit the orbit."""
+    from terraluna.camera.catalogue import load_camera
+    from terraluna.ephemeris import Ephemeris
+    from terraluna.missions.view import MissionView
+    from terraluna.opnav.navigate import NavigateOptions, navigate_files
+
+    if at is not None and len(images) != 1:
+        raise InputError("--at is the time of a single picture; give a table with --log for several")
+    times = {} if log is None else read_log(log)
+    if at is not None:
+        times[images[0].name] = at
+    with Ephemeris() as ephemeris:
+        result = navigate_files(
+            images,
+            MissionView.open(mission, ephemeris),
+            times=times,
+            camera=None if camera is None else load_camera(camera),
+            options=NavigateOptions(systematic_px=sigma_px, search_s=search),
+        )
+        if overlay is not None:
+            _write_overlays(overlay, result)
+        if oem is not None:
+            _write_oem(oem, result, ephemeris)
+        report = result.report(ephemeris)
+    if json:
+        say_json(report)
+    else:
+        _print(result)
+    if result.status == "refused":
+        if not json:
+            fail(f"refused: {', '.join(result.reasons)}")
+        raise typer.Exit(EXIT_NO)
+
+
+def read_log(path: Path) -> dict[str, str]:
+    """Times by image from a CSV file with columns ``image`` and ``utc``; rows without a time are left out."""
+    import csv
+
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as handle:
+            rows = list(csv.DictReader(handle))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read as a table: {error}") from None
+    columns = set(rows[0]) if rows else set()
+    image = next((c for c in _IMAGE_COLUMNS if c in columns), None)
+    time = next((c for c in _TIME_COLUMNS if c in columns), None)
+    if image is None or time is None:
+        raise InputError(
+            f"{path}: needs the columns image and utc; it has {', '.join(sorted(map(str, columns))) or 'none'}"
+        )
+    return {str(row[image]).strip(): str(row[time]).strip() for row in rows if row[image] and row[time]}
+
+
+def _write_overlays(folder: Path, result: Navigation) -> None:
+    import io
+
+    from terraluna.opnav.measure.overlay import draw_overlay
+    from terraluna.publish.files import write_bytes
+
+    target = output_folder(folder)
+    for item in result.fixes:
+        buffer = io.BytesIO()
+        draw_overlay(item.measured.pixels, item.measured.measurement).save(buffer, "PNG")
+        write_bytes(target / f"{Path(item.image).stem}.png", buffer.getvalue())
+
+
+def _write_oem(path: Path, result: Navigation, ephemeris: object) -> None:
+    import numpy as np
+
+    from terraluna.ephemeris import Ephemeris
+    from terraluna.errors import RefusedError
+    from terraluna.opnav.sequential import write_series_oem
+
+    assert isinstance(ephemeris, Ephemeris)
+    if result.orbit is None or result.dynamics is None or result.orbit.status == "refused":
+        raise RefusedError(
+            "--oem: the pictures gave no orbit; at least three with both bodies and one clock are needed"
+        )
+    ets = [f.et for f in result.orbit.frames]
+    write_series_oem(path, result.orbit, result.dynamics, np.arange(min(ets), max(ets) + 60.0, 60.0), ephemeris)
+
+
+def _print(result: Navigation) -> None:
+    for item in result.fixes:
+        _print_fix(item)
+    clock = result.clock
+    if clock is not None and clock.status != "refused":
+        lost = f"; {', '.join(Path(n).name for n in clock.fit.rejected)} contradict" if clock.fit.rejected else ""
+        say(f"clock: {clock.offset_s:+.1f} +- {clock.sigma_s:.1f} s to be added to the log{lost}")
+    if result.orbit is not None and result.orbit.status != "refused":
+        sigma = result.orbit.state_covariance.diagonal() ** 0.5
+        x, y, z, vx, vy, vz = result.orbit.state
+        say(
+            f"orbit about the {result.orbit.center}: {x:.1f} {y:.1f} {z:.1f} km, {vx:.5f} {vy:.5f} {vz:.5f} km/s; "
+            f"sigma {sigma[:3].max():.1f} km, {sigma[3:].max() * 1e3:.1f} m/s at most"
+        )
+
+
+def _print_fix(item: ImageFix) -> None:
+    fix = item.fix
+    notes = f" ({', '.join(fix.reasons)})" if fix.reasons else ""
+    if fix.status == "refused":
+        say(f"{item.image}: no position{notes}")
+    else:
+        moon = float((fix.position_moon_j2000_km**2).sum() ** 0.5)
+        sigma = fix.covariance_km2.diagonal() ** 0.5
+        say(
+            f"{item.image}: {item.utc}  {moon:,.0f} km from the Moon, sigma {sigma.max():.0f} km at most  "
+            f"{fix.status}{notes}"
+        )
+    clock = item.clock
+    if clock is not None and clock.status != "refused":
+        say(f"  the orbit dates it {clock.offset_s:+.1f} +- {clock.sigma_s:.1f} s from its logged time")

@@ -1,0 +1,200 @@
+"""Date the picture: the clock from the picture where the orbit is known, or the orbit where the clock is.
+
+Radius, separation and directions of both discs move with time; so do they with an error of the orbit along its track.
+The spacecraft's own motion looks the same in both, and only the motion of Earth, Moon and Sun meanwhile differs:
+0.55 degrees in an hour for the Earth as seen from a lunar orbiter. One of the two must be given, or both stay with the
+uncertainty that is left. An error of the focal length moves the radius and the separation in the same direction, but
+not by the same time, so that several frames tell it from the clock: give it a sigma in ``unknowns``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from terraluna.ephemeris import Ephemeris
+from terraluna.errors import CoverageError, InputError
+from terraluna.opnav.sequential.batch import fit_series
+from terraluna.opnav.sequential.dynamics import KnownPath
+from terraluna.opnav.sequential.model import FrameModel
+from terraluna.opnav.sequential.types import Editing, SeriesFit, SeriesFrame, Unknown, Unknowns
+from terraluna.opnav.types import Status
+from terraluna.trajectory.base import Trajectory
+
+SEARCH_S: Final = 3600.0
+"""Time to either side of the log that is searched."""
+
+STEP_S: Final = 60.0
+"""First step of the search: the misfit of a lunar orbit turns once in minutes."""
+
+_RIVAL: Final = 9.0
+"""A second time whose chi-square is not higher by this much (3 sigma) is possible too."""
+
+_WIDE: Final = 1e6
+"""Sigma, s, of a clock or shift about which nothing is known."""
+
+
+@dataclass(frozen=True, eq=False)
+class PictureTime:
+    """When a picture, or a series with one clock, was taken.
+
+    Attributes:
+        offset_s: seconds to add to the logged time (clock), or by which the spacecraft is ahead (along the track).
+        sigma_s: its standard deviation, the considered uncertainties included.
+        alternatives: other offsets in the span that fit as well.
+        fit: residuals, attitudes and everything else; its frames hold the true times and positions.
+    """
+
+    offset_s: float
+    sigma_s: float
+    alternatives: tuple[float, ...]
+    fit: SeriesFit
+    status: Status = "ok"
+    reasons: tuple[str, ...] = ()
+
+
+def date_frames(
+    frames: Sequence[SeriesFrame],
+    trajectory: Trajectory,
+    ephemeris: Ephemeris,
+    *,
+    unknowns: Unknowns | None = None,
+    search_s: float = SEARCH_S,
+    step_s: float = STEP_S,
+    editing: Editing | None = None,
+) -> PictureTime:
+    """Clock offset of one frame or of a series that shares one clock, when the trajectory is known.
+
+    Args:
+        frames: the measurements with their logged times.
+        trajectory: where the spacecraft was.
+        ephemeris: open ephemeris.
+        unknowns: a prior of the clock (wide if left out), an along-track error to be considered or estimated, camera
+            and limb biases.
+        search_s: how far to either side of the log to look.
+        step_s: step of the search.
+        editing: rejection of frames.
+
+    Returns:
+        The offset; ``refused`` where the picture does not change with time, no time fits or the fit fails;
+        ``degraded`` where another time fits as well or residuals exceed the noise.
+
+    Raises:
+        CoverageError: the trajectory does not cover the logged times.
+    """
+    chosen = unknowns or Unknowns()
+    if chosen.clock is None:
+        chosen = replace(chosen, clock=Unknown(_WIDE))
+    return _search("clock_s", frames, trajectory, ephemeris, chosen, search_s, step_s, editing)
+
+
+def locate_along_track(
+    frames: Sequence[SeriesFrame],
+    trajectory: Trajectory,
+    ephemeris: Ephemeris,
+    *,
+    unknowns: Unknowns | None = None,
+    search_s: float = SEARCH_S,
+    step_s: float = STEP_S,
+    editing: Editing | None = None,
+) -> PictureTime:
+    """Correction of a trajectory along its track, in seconds ahead, when the clock is known.
+
+    Arguments and result as for :func:`date_frames`; a clock in ``unknowns`` counts with its own prior. One second is
+    the spacecraft's speed about the trajectory's centre in km.
+    """
+    chosen = unknowns or Unknowns()
+    if chosen.along_track is None:
+        chosen = replace(chosen, along_track=Unknown(_WIDE))
+    return _search("along_track_s", frames, trajectory, ephemeris, chosen, search_s, step_s, editing)
+
+
+def _search(
+    name: str,
+    frames: Sequence[SeriesFrame],
+    trajectory: Trajectory,
+    ephemeris: Ephemeris,
+    unknowns: Unknowns,
+    search_s: float,
+    step_s: float,
+    editing: Editing | None,
+) -> PictureTime:
+    if not (search_s > 0.0 and 0.0 < step_s <= search_s):
+        raise InputError("the search needs a positive span and a step no longer than it")
+    path = KnownPath(trajectory, ephemeris, along_track=unknowns.along_track is not None)
+    for frame in frames:
+        trajectory.states(np.array([frame.et]))
+    offsets = np.arange(-search_s, search_s + 0.5 * step_s, step_s)
+    costs = np.array([_cost(name, frames, path, ephemeris, unknowns, float(o)) for o in offsets])
+    inside = np.isfinite(costs)
+    padded = np.concatenate(([np.inf], np.where(inside, costs, np.inf), [np.inf]))
+    valleys = [
+        i for i in range(offsets.size) if inside[i] and padded[i + 1] <= padded[i] and padded[i + 1] <= padded[i + 2]
+    ]
+    fits: list[SeriesFit] = []
+    for i in sorted(valleys, key=lambda k: costs[k])[:4]:
+        try:
+            fit = fit_series(
+                frames, ephemeris, path, unknowns=unknowns, editing=editing, start={name: float(offsets[i])}
+            )
+        except CoverageError:
+            continue
+        if fit.status != "refused" or not fits:
+            fits.append(fit)
+    good = sorted((f for f in fits if f.status != "refused"), key=lambda f: (len(f.rejected), f.chi_square))
+    if not good:
+        fit = fits[0] if fits else fit_series(frames, ephemeris, path, unknowns=unknowns, editing=editing)
+        return PictureTime(float("nan"), float("nan"), (), fit, "refused", fit.reasons or ("no_time_fits",))
+    best = good[0]
+    offset, sigma = best.value(name)
+    if not sigma < search_s or abs(offset) > search_s:
+        why = "picture_does_not_tell_time" if not sigma < search_s else "best_time_outside_search"
+        return PictureTime(float("nan"), float("nan"), (), best, "refused", (why,))
+    others = tuple(
+        dict.fromkeys(
+            round(f.value(name)[0], 3)
+            for f in good[1:]
+            if f.rejected == best.rejected
+            and f.chi_square < best.chi_square + _RIVAL
+            and abs(f.value(name)[0] - offset) > max(3.0 * sigma, 1.0)
+        )
+    )
+    reasons = (*best.reasons, *(("another_time_fits",) if others else ()))
+    status: Status = "degraded" if reasons else "ok"
+    return PictureTime(offset, sigma, others, best, status, reasons)
+
+
+def _cost(
+    name: str,
+    frames: Sequence[SeriesFrame],
+    path: KnownPath,
+    ephemeris: Ephemeris,
+    unknowns: Unknowns,
+    offset: float,
+) -> float:
+    """Chi-square of all frames at one offset, other unknowns at their priors; infinite outside the trajectory."""
+    table = unknowns.table()
+    names = (*path.names, *table)
+    values = np.zeros(len(names))
+    for key, unknown in table.items():
+        values[names.index(key)] = unknown.mean
+    if path.names and unknowns.along_track is not None:
+        values[0] = unknowns.along_track.mean
+    values[names.index(name)] = offset
+    clock = values[names.index("clock_s")] if "clock_s" in names else 0.0
+    try:
+        states, partials = path.states(np.array([f.et for f in frames]) + clock, values[: len(path.names)])
+    except CoverageError:
+        return float("inf")
+    total = 0.0
+    for i, frame in enumerate(frames):
+        rows = FrameModel(frame, ephemeris, names, len(path.names), unknowns.limb_km).rows(
+            states[i], partials[i], values
+        )
+        if rows is not None:
+            # A single bad frame must not decide where the search starts.
+            total += min(float(rows.residual @ rows.residual), 1e8)
+    return total
