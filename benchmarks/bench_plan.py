@@ -1,6 +1,6 @@
 """Window search of a year of Longjiang-2 beside SPICE's geometry finder at 60 s steps on the same trajectory.
 
-Run: python benchmarks/bench_plan.py [days for SPICE, 30]. The propagated ephemeris is given to both: a track here, an
+Run: python benchmarks/bench_plan.py [days for SPICE, 45]. The propagated ephemeris is given to both: a track here, an
 SPK file there.
 """
 
@@ -38,9 +38,9 @@ def conditions() -> All:
     away = Pointing("anti-sun", "north")
     return All(
         (
+            Scalar("boresight_angle", "at most", FIELD, a="earth", pointing=away),
             Scalar("separation", "at most", D(30)),
             Scalar("phase", "at most", D(40), a="moon"),
-            Scalar("boresight_angle", "at most", FIELD, a="earth", pointing=away),
             Scalar("boresight_angle", "at most", FIELD, a="moon", pointing=away),
             Scalar("boresight_angle", "at least", D(90), a="sun", pointing=away),
             Not(Scalar("overlap", "at least", 0.0, a="moon", b="earth")),
@@ -50,9 +50,9 @@ def conditions() -> All:
 
 def spice_chain(inside: Windows) -> Windows:
     """The same: an angle from the anti-Sun point is 180 degrees less the angle from the Sun."""
-    w = gf.gf_separation("EARTH", "MOON", "POINT", "<", D(30), STEP_S, inside)
+    w = gf.gf_separation("EARTH", "SUN", "POINT", ">", math.pi - FIELD, STEP_S, inside)
+    w = gf.gf_separation("EARTH", "MOON", "POINT", "<", D(30), STEP_S, w)
     w = gf.gf_phase("MOON", "<", D(40), STEP_S, w)
-    w = gf.gf_separation("EARTH", "SUN", "POINT", ">", math.pi - FIELD, STEP_S, w)
     w = gf.gf_separation("MOON", "SUN", "POINT", ">", math.pi - FIELD, STEP_S, w)
     return w.without(gf.gf_occultation("ANY", "MOON", "EARTH", STEP_S, w))
 
@@ -67,7 +67,7 @@ def timed(work: Callable[[], Windows], turns: int = 3) -> tuple[float, Windows]:
 
 
 def main() -> None:
-    days = float(sys.argv[1]) if len(sys.argv) > 1 else 30.0
+    days = float(sys.argv[1]) if len(sys.argv) > 1 else 45.0
     with Ephemeris() as ephemeris:
         start = ephemeris.et(START)
         span = start - 0.5 * DAY, start + 366.0 * DAY

@@ -15,6 +15,7 @@ import spiceypy as spice
 from terraluna.ephemeris import Ephemeris
 from terraluna.missions.view import MissionView
 from terraluna.plan.conditions import All, Any, Not, Scalar, solve
+from terraluna.plan.lissajous import LissajousSpec, LissajousTrajectory
 from terraluna.plan.search import Grid, make_grid
 from terraluna.plan.sky import make_sky
 from terraluna.plan.track import make_track
@@ -257,3 +258,47 @@ def test_any_and_not_are_the_window_algebra(longjiang: Case) -> None:
     neither = solve(Not(Any((near, lit))), longjiang.grid, longjiang.inside)
     assert either.duration_s == pytest.approx(a.duration_s + b.duration_s - (a & b).duration_s, abs=0.01)
     assert either.duration_s + neither.duration_s == pytest.approx(longjiang.inside.duration_s, abs=0.01)
+
+
+@pytest.fixture(scope="module")
+def mars(ephemeris: Ephemeris, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
+    """A year at the centre of Mars's system."""
+    trajectory = PlanetTrajectory("mars", ephemeris)
+    start = ephemeris.et("2026-01-01")
+    yield from _case(trajectory, ephemeris, start, start + 365 * 86400.0, 3600.0, tmp_path_factory.mktemp("spk"))
+
+
+@pytest.fixture(scope="module")
+def lagrange(ephemeris: Ephemeris, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
+    """A year on a Lissajous path about the Sun-Earth point L1."""
+    spec = LissajousSpec(
+        kind="lissajous", utc="2015-07-16T22:15:00", amplitude_y_km=278256.0, amplitude_z_km=112805.0,
+        phase_y_deg=73.376, phase_z_deg=265.514,
+    )  # fmt: skip
+    start = ephemeris.et("2015-08-01")
+    trajectory = LissajousTrajectory(spec, ephemeris)
+    yield from _case(trajectory, ephemeris, start, start + 365 * 86400.0, 3600.0, tmp_path_factory.mktemp("spk"))
+
+
+@pytest.mark.slow
+def test_a_year_from_mars_equals_spice(mars: Case) -> None:
+    ours = solve(Scalar("separation", "at least", D(0.08)), mars.grid, mars.inside)
+    theirs = gf.gf_separation("EARTH", "MOON", "POINT", ">", D(0.08), 3600.0, mars.inside)
+    assert len(theirs) > 5
+    assert gf.worst_edge_s(ours, theirs, STEP_S) < EDGE_S
+    ours = solve(Scalar("phase", "at most", D(60), a="earth"), mars.grid, mars.inside)
+    theirs = gf.gf_phase("EARTH", "<", D(60), 3600.0, mars.inside)
+    assert len(theirs) > 0
+    assert gf.worst_edge_s(ours, theirs, STEP_S) < EDGE_S
+
+
+@pytest.mark.slow
+def test_a_year_from_l1_equals_spice(lagrange: Case) -> None:
+    for kind, quantity in (("ANY", "overlap"), ("ANNULAR", "annular")):
+        ours = solve(Scalar(quantity, "at least", 0.0, a="moon", b="earth"), lagrange.grid, lagrange.inside)  # type: ignore[arg-type]
+        theirs = gf.gf_occultation(kind, "MOON", "EARTH", 600.0, lagrange.inside)
+        assert len(theirs) > 2
+        assert gf.worst_edge_s(ours, theirs, STEP_S) < EDGE_S
+    ours = solve(Scalar("separation", "at most", D(0.4)), lagrange.grid, lagrange.inside)
+    theirs = gf.gf_separation("EARTH", "MOON", "POINT", "<", D(0.4), 3600.0, lagrange.inside)
+    assert gf.worst_edge_s(ours, theirs, STEP_S) < EDGE_S

@@ -106,8 +106,9 @@ def _choose(
         values = rates[mask]
         if values.size == 0 or not values.max() > 0.0:
             continue
-        peak = float(np.quantile(values, 1.0 - table.max_clipped))
-        longest = limit / (peak + detector.dark_e_s)
+        # The sample itself, not a value between two: the share that clips is a count.
+        peak = float(np.quantile(values, 1.0 - table.max_clipped, method="higher"))
+        longest = (1.0 - 1e-9) * limit / (peak + detector.dark_e_s)
         counts = np.histogram(values, edges)[0] / values.size
         bodies[body] = BodyRange(_time_for_snr(float(np.median(values)), table, detector), longest, counts)
     low = max((b.shortest_s for b in bodies.values()), default=math.inf)
