@@ -9,6 +9,7 @@ was published (ranges, sub-spacecraft points, planes).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Annotated, Final, Literal
 
 import numpy as np
@@ -19,7 +20,7 @@ from terraluna.ephemeris.segments import Floats
 from terraluna.trajectory.view import DISC_RADII_KM, View
 
 
-class _Observable(BaseModel):
+class _Observable(BaseModel, ABC):
     """Shared by all: ``at`` is a UTC date or the name of a free time; ``used = false`` makes it a mere check."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,13 +32,13 @@ class _Observable(BaseModel):
     source: str = ""
 
     @property
+    @abstractmethod
     def observed(self) -> Floats:
         """Published values (k,), in the unit of ``sigma``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def computed(self, view: View) -> Floats:
         """The same quantities for a trial state (k,)."""
-        raise NotImplementedError
 
     def difference(self, view: View) -> Floats:
         """Computed minus observed (k,), in the unit of ``sigma``."""
