@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 MEMORY_LIMIT: Final = 4_000_000_000
 """Bytes that a simulation may need unless the caller allows more."""
 
-STRIP_ROWS: Final = 256
+STRIP_ROWS: Final = 128
 """Rows that are rendered at a time, so that memory holds the rates of a frame but not every sample's geometry."""
 
 STRIP_REACHES: Final = 8
