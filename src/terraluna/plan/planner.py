@@ -218,7 +218,7 @@ def _scores(leg: Leg, camera: Camera | None, pointing: Pointing, request: Reques
     if prefer == "near":
         return np.negative(sample(Scalar("separation", "at least", 0.0), sky, ets))
     # Earliest and longest rank windows, not moments: the middle of a window is its safest moment.
-    return -np.abs(ets - 0.5 * (ets[0] + ets[-1]))
+    return np.asarray(-np.abs(ets - 0.5 * (ets[0] + ets[-1])))
 
 
 def _propose(
