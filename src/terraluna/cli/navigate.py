@@ -33,6 +33,9 @@ def navigate(
     search: Annotated[
         float, typer.Option("--search", metavar="S", help="Search the clock so far from the log.")
     ] = 3600.0,
+    fitted_times: Annotated[
+        bool, typer.Option("--fitted-times", help="Fix at the times that the trajectory dates the pictures to.")
+    ] = False,
     overlay: Annotated[
         Path | None, typer.Option("--overlay", metavar="DIR", help="Draw points, fits and residuals of each picture.")
     ] = None,
@@ -58,12 +61,12 @@ def navigate(
             MissionView.open(mission, ephemeris),
             times=times,
             camera=None if camera is None else load_camera(camera),
-            options=NavigateOptions(systematic_px=sigma_px, search_s=search),
+            options=NavigateOptions(systematic_px=sigma_px, search_s=search, fitted_times=fitted_times),
         )
         if overlay is not None:
             _write_overlays(overlay, result)
         if oem is not None:
-            _write_oem(oem, result, ephemeris)
+            _write_oem(oem, result, ephemeris, Path(mission).stem)
         report = result.report(ephemeris)
     if json:
         say_json(report)
@@ -107,7 +110,7 @@ def _write_overlays(folder: Path, result: Navigation) -> None:
         write_bytes(target / f"{Path(item.image).stem}.png", buffer.getvalue())
 
 
-def _write_oem(path: Path, result: Navigation, ephemeris: object) -> None:
+def _write_oem(path: Path, result: Navigation, ephemeris: object, mission: str) -> None:
     import numpy as np
 
     from terraluna.ephemeris import Ephemeris
@@ -120,7 +123,8 @@ def _write_oem(path: Path, result: Navigation, ephemeris: object) -> None:
             "--oem: the pictures gave no orbit; at least three with both bodies and one clock are needed"
         )
     ets = [f.et for f in result.orbit.frames]
-    write_series_oem(path, result.orbit, result.dynamics, np.arange(min(ets), max(ets) + 60.0, 60.0), ephemeris)
+    times = np.arange(min(ets), max(ets) + 60.0, 60.0)
+    write_series_oem(path, result.orbit, result.dynamics, times, ephemeris, name=mission)
 
 
 def _print(result: Navigation) -> None:

@@ -16,12 +16,15 @@ from typing import Final
 import numpy as np
 
 from terraluna.ephemeris import Ephemeris
+from terraluna.ephemeris.constants import MOON_RADII_KM
 from terraluna.errors import CoverageError, InputError
+from terraluna.opnav.baseline import baseline
 from terraluna.opnav.sequential.batch import fit_series
 from terraluna.opnav.sequential.dynamics import KnownPath
 from terraluna.opnav.sequential.model import FrameModel
 from terraluna.opnav.sequential.types import Editing, SeriesFit, SeriesFrame, Unknown, Unknowns
-from terraluna.opnav.types import Status
+from terraluna.opnav.types import BodyFix, Floats, LimbDirections, Status
+from terraluna.opnav.vectors import tangent_basis, unit
 from terraluna.trajectory.base import Trajectory
 
 SEARCH_S: Final = 3600.0
@@ -110,6 +113,117 @@ def locate_along_track(
     if chosen.along_track is None:
         chosen = replace(chosen, along_track=Unknown(_WIDE))
     return _search("along_track_s", frames, trajectory, ephemeris, chosen, search_s, step_s, editing)
+
+
+def date_by_limb(
+    frame: SeriesFrame,
+    limb: LimbDirections,
+    trajectory: Trajectory,
+    ephemeris: Ephemeris,
+    *,
+    radius_km: float = MOON_RADII_KM[0],
+    systematic_rad: float = 0.0,
+    scale_sigma: float = 0.0,
+    search_s: float = SEARCH_S,
+    step_s: float = STEP_S,
+) -> PictureTime:
+    """Clock offset from a short piece of the Moon's limb beside the whole Earth.
+
+    So short an arc gives no radius: the trajectory gives it, and the place of the arc then says how far the Moon's
+    centre is from the Earth's.
+
+    Args:
+        frame: one frame with the Earth among its sights.
+        limb: directions of the points on the arc.
+        trajectory: where the spacecraft was.
+        ephemeris: open ephemeris.
+        radius_km: of the limb's terrain from the Moon's centre.
+        systematic_rad: error of the separation common to all points (calibration, terrain, blur).
+        scale_sigma: relative error of the focal length.
+        search_s: how far to either side of the log to look.
+        step_s: step of the search.
+
+    Returns:
+        The offset; its fit holds the Earth alone at the time found. ``refused`` where no time fits; ``degraded`` where
+        several do (the nearest to the log is given) and always marked ``radius_from_trajectory``.
+
+    Raises:
+        InputError: the frame has no sight of the Earth.
+    """
+    from scipy.optimize import brentq
+
+    earth = next((s for s in frame.sights if s.body == "earth" and s.status != "refused"), None)
+    if earth is None:
+        raise InputError(f"{frame.name}: dating by the Moon's limb needs a sight of the Earth")
+    seen = earth.direction
+
+    def excess(offset: float) -> float:
+        """Separation of the arc's centre from the Earth, less the trajectory's."""
+        et = frame.et + offset
+        state = trajectory.states_about("earth", [et], ephemeris)[0]
+        place = baseline(ephemeris, et, state[:3], state[3:])
+        vectors = np.vstack((place.earth_km, place.moon_km)) - state[:3]
+        distance = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+        if distance[1] <= radius_km:
+            return float("nan")
+        expected = np.arccos(np.clip(vectors[0] @ vectors[1] / distance.prod(), -1.0, 1.0))
+        center = _arc_center(limb.directions, float(np.arcsin(radius_km / distance[1])), seen, float(expected))
+        return float(np.arccos(np.clip(center @ seen, -1.0, 1.0)) - expected)
+
+    first, last = trajectory.span
+    low, high = max(-search_s, first - frame.et + 1.0), min(search_s, last - frame.et - 1.0)
+    if low >= high:
+        trajectory.states(np.array([frame.et]))
+    offsets = np.arange(low, high, step_s)
+    values = np.array([excess(float(o)) for o in offsets])
+    roots = [
+        float(brentq(excess, offsets[i], offsets[i + 1], xtol=1e-3))
+        for i in range(offsets.size - 1)
+        # A jump of more than half a radian is a change of the arc's side and no root.
+        if np.isfinite(values[i : i + 2]).all()
+        and values[i] * values[i + 1] <= 0.0
+        and abs(values[i + 1] - values[i]) < 0.5
+    ]
+    path = KnownPath(trajectory, ephemeris)
+    alone = replace(frame, sights=(earth,), laws=())
+    if not roots:
+        fit = fit_series([alone], ephemeris, path, unknowns=Unknowns(clock=Unknown(1.0)))
+        return PictureTime(float("nan"), float("nan"), (), fit, "refused", ("no_time_fits",))
+    roots.sort(key=abs)
+    offset = roots[0]
+    rate = (excess(offset + 1.0) - excess(offset - 1.0)) / 2.0
+    # The gap between the Earth's centre and the limb is what is measured.
+    gap = float(np.abs(np.arccos(np.clip(limb.directions @ seen, -1.0, 1.0))).min())
+    noise = float(np.sqrt(np.trace(limb.covariance_rad2.mean(axis=0)) / 2.0 / len(limb.directions)))
+    noise = (
+        float(np.hypot(noise, np.sqrt(np.trace(earth.line_of_sight().covariance_rad2) / 2.0)))
+        if isinstance(earth, BodyFix)
+        else noise
+    )
+    sigma = float(np.sqrt(noise**2 + systematic_rad**2 + (scale_sigma * gap) ** 2) / abs(rate))
+    fit = fit_series([alone], ephemeris, path, unknowns=Unknowns(clock=Unknown(sigma, offset)))
+    reasons = ("radius_from_trajectory", *(("another_time_fits",) if len(roots) > 1 else ()))
+    return PictureTime(offset, sigma, tuple(roots[1:]), fit, "degraded", reasons)
+
+
+def _arc_center(directions: Floats, half_angle: float, earth: Floats, separation: float) -> Floats:
+    """Centre (3,) of a circle of known angular radius through an arc, on the side away from the Earth."""
+    middle = unit(directions.mean(axis=0))
+    away = unit(middle - earth * (middle @ earth))
+    center = unit(earth * np.cos(separation) + away * np.sin(separation))
+    for _ in range(30):
+        e1, e2 = tangent_basis(center)
+        local = np.column_stack((directions @ e1, directions @ e2))
+        theta = np.arctan2(np.hypot(local[:, 0], local[:, 1]), directions @ center)
+        radial = local / np.hypot(local[:, 0], local[:, 1])[:, None]
+        step = np.linalg.lstsq(radial, theta - half_angle, rcond=None)[0]
+        size = float(np.hypot(step[0], step[1]))
+        if size > 0.2:
+            step = step * (0.2 / size)
+        center = unit(center + step[0] * e1 + step[1] * e2)
+        if size < 1e-12:
+            break
+    return center
 
 
 def _search(

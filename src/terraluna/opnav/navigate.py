@@ -62,12 +62,15 @@ class NavigateOptions:
         scale_sigma: relative error of the focal length, common to all frames; considered.
         search_s: how far from the logged times the clock is searched.
         state_sigma: prior of the orbit that is fitted to a series, km and km/s.
+        fitted_times: make the fixes at the times that the trajectory dates the pictures to, not at the logged ones:
+            where the log is wrong, Earth and Moon stood elsewhere.
     """
 
     systematic_px: float = 0.3
     scale_sigma: float = 1e-3
     search_s: float = 3600.0
     state_sigma: tuple[float, float] = (200.0, 0.1)
+    fitted_times: bool = False
 
     def __post_init__(self) -> None:
         if not (self.systematic_px >= 0.0 and self.scale_sigma > 0.0 and self.search_s > 60.0):
@@ -80,7 +83,7 @@ class ImageFix:
 
     Attributes:
         image: file.
-        utc: time used for the fix, as logged.
+        utc: time that the fix is made at: as logged, or with the clock offset where that was asked for.
         measured: what was found in the picture.
         frame: its sights.
         fix: position from both bodies; refused where there are not two.
@@ -228,7 +231,6 @@ def _navigate_one(
             bodies[body.name] = body
     laws = pointing_laws(view, et)
     frame = SeriesFrame(found.path, et, tuple(sights), camera=camera.id, laws=laws)
-    fix = _fix(frame, bodies, camera, ephemeris)
     clock = None
     if sights:
         try:
@@ -238,8 +240,12 @@ def _navigate_one(
             )  # fmt: skip
         except CoverageError:
             clock = None
-    residuals = _residuals(fix, frame, camera, ephemeris) if fix.status != "refused" else {}
-    return ImageFix(found.path, ephemeris.utc(et, 3), found, frame, fix, clock, residuals)
+    dated = options.fitted_times and clock is not None and clock.status != "refused"
+    at = et + (clock.offset_s if dated and clock is not None else 0.0)
+    moment = replace(frame, et=at, laws=pointing_laws(view, at))
+    fix = _fix(moment, bodies, camera, ephemeris)
+    residuals = _residuals(fix, moment, camera, ephemeris) if fix.status != "refused" else {}
+    return ImageFix(found.path, ephemeris.utc(at, 3), found, frame, fix, clock, residuals)
 
 
 def _earth_orientation(view: MissionView, et: float) -> Floats | None:

@@ -134,6 +134,8 @@ def _problem(
         raise InputError("a series needs at least one frame")
     table = unknowns.table()
     names = (*path.names, *table)
+    if not names:
+        raise InputError("nothing is unknown: give a clock, an along-track error or another unknown to be fitted")
     count = len(path.names)
     mean = np.zeros(len(names))
     mean[count:] = [u.mean for u in table.values()]
