@@ -10,6 +10,7 @@ The packaged files, their sources and their value codes are described in ``data/
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -152,6 +153,16 @@ class Pyramid:
         self.count = 1
         while height >= 2 * _SMALLEST_ROWS and height % 2 == 0 and width % 2 == 0:
             height, width, self.count = height // 2, width // 2, self.count + 1
+
+    def mapped(self, name: str, function: Callable[[Floats], Floats]) -> Pyramid:
+        """The same map with ``function`` applied to its values, before they are halved.
+
+        A coded map stays coded: only its table changes, and nothing is decoded until it is asked for.
+        """
+        if self._codes is None:
+            return Pyramid(name, function(self.level(0)))
+        codes = self._codes[..., 0] if self._flat else self._codes
+        return Pyramid(name, codes, np.asarray(function(self._table), np.float64))
 
     @property
     def base(self) -> Floats:

@@ -34,7 +34,10 @@ def white_clouds(clouds: Pyramid, cloud_depth: float) -> Pyramid:
     """Return a map of cover as a map of whiteness; the last two are kept."""
     key = (id(clouds), cloud_depth)
     if key not in _white or _white[key][0] is not clouds:
-        _white[key] = (clouds, Pyramid("cloud_whiteness", whiteness(clouds.level(0), cloud_depth)))
+        _white[key] = (
+            clouds,
+            clouds.mapped("cloud_whiteness", lambda cover: np.asarray(whiteness(cover, cloud_depth), np.float32)),
+        )
         while len(_white) > _KEPT:
             _white.popitem(last=False)
     return _white[key][1]
