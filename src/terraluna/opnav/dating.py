@@ -242,7 +242,9 @@ def _search(
     for frame in frames:
         trajectory.states(np.array([frame.et]))
     offsets = np.arange(-search_s, search_s + 0.5 * step_s, step_s)
-    costs = np.array([_cost(name, frames, path, ephemeris, unknowns, float(o)) for o in offsets])
+    names = (*path.names, *unknowns.table())
+    models = [FrameModel(f, ephemeris, names, len(path.names), unknowns.limb_km) for f in frames]
+    costs = np.array([_cost(name, models, path, unknowns, names, float(o)) for o in offsets])
     inside = np.isfinite(costs)
     padded = np.concatenate(([np.inf], np.where(inside, costs, np.inf), [np.inf]))
     valleys = [
@@ -283,31 +285,27 @@ def _search(
 
 def _cost(
     name: str,
-    frames: Sequence[SeriesFrame],
+    models: Sequence[FrameModel],
     path: KnownPath,
-    ephemeris: Ephemeris,
     unknowns: Unknowns,
+    names: tuple[str, ...],
     offset: float,
 ) -> float:
     """Chi-square of all frames at one offset, other unknowns at their priors; infinite outside the trajectory."""
-    table = unknowns.table()
-    names = (*path.names, *table)
     values = np.zeros(len(names))
-    for key, unknown in table.items():
+    for key, unknown in unknowns.table().items():
         values[names.index(key)] = unknown.mean
     if path.names and unknowns.along_track is not None:
         values[0] = unknowns.along_track.mean
     values[names.index(name)] = offset
     clock = values[names.index("clock_s")] if "clock_s" in names else 0.0
     try:
-        states, partials = path.states(np.array([f.et for f in frames]) + clock, values[: len(path.names)])
+        states, partials = path.states(np.array([m.frame.et for m in models]) + clock, values[: len(path.names)])
     except CoverageError:
         return float("inf")
     total = 0.0
-    for i, frame in enumerate(frames):
-        rows = FrameModel(frame, ephemeris, names, len(path.names), unknowns.limb_km).rows(
-            states[i], partials[i], values
-        )
+    for i, model in enumerate(models):
+        rows = model.rows(states[i], partials[i], values)
         if rows is not None:
             # A single bad frame must not decide where the search starts.
             total += min(float(rows.residual @ rows.residual), 1e8)
