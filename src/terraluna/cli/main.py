@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from terraluna import __version__
-from terraluna.cli import catalogue, decode, develop, fetch, measure, navigate, render, scene, show
+from terraluna.cli import catalogue, decode, develop, fetch, measure, navigate, plan, render, scene, show
 from terraluna.cli.common import EXIT_BAD_INPUT, EXIT_NO, fail
 from terraluna.errors import RefusedError, TerralunaError
 
@@ -54,6 +54,7 @@ app.command()(decode.decode)
 app.command()(develop.develop)
 app.command()(fetch.fetch)
 app.command()(measure.measure)
+app.command()(plan.plan)
 app.command()(navigate.navigate)
 
 
