@@ -109,16 +109,21 @@ def develop(
     else:
         jobs = [(files, output)]
         _check_outputs(jobs, options)
-    try:
-        reports = [_one(paths, place, options, damage_map) for paths, place in jobs]
-    except RefusedError as error:
-        fail(str(error))
-        raise typer.Exit(EXIT_NO) from None
-    if json:
-        say_json(reports[0] if len(reports) == 1 else {"pictures": reports})
-    else:
+    reports, refused = [], 0
+    for paths, place in jobs:
+        try:
+            reports.append(_one(paths, place, options, damage_map))
+        except RefusedError as error:
+            # One frame that cannot be trusted says nothing about the others.
+            fail(f"{paths[0]}: refused: {error}")
+            refused += 1
+    if json and reports:
+        say_json(reports[0] if len(jobs) == 1 else {"pictures": reports})
+    elif not json:
         for report in reports:
             _tell(report)
+    if refused:
+        raise typer.Exit(EXIT_NO)
 
 
 def _check_outputs(jobs: list[tuple[list[Path], Path]], options: DevelopOptions | None = None) -> None:
