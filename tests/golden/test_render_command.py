@@ -98,3 +98,28 @@ def test_bad_simulations_are_one_line(call: Call, tmp_path: Path, change: tuple[
     assert err.count("\n") == 1
     assert said in err
     assert not out.exists()
+
+
+def test_a_fast_scan_shortens_the_picture(call: Call, tmp_path: Path) -> None:
+    """Turning 10 % faster than a pixel a line makes the Earth a tenth shorter along the scan, and no narrower."""
+    sizes = []
+    for factor in (1.0, 1.1):
+        scene = tmp_path / f"{factor}.toml"
+        scan = f"scan = {{ rate_factor = {factor}, stages = 8, line_time_s = 0.003 }}"
+        scene.write_text(f'mission = "mro"\n[simulation]\nfilters = ["RED"]\nquantity = "electrons"\n{scan}\n')
+        out = tmp_path / f"{factor}.fits"
+        assert call("render", str(scene), "-o", str(out))[0] == 0
+        with fits.open(out) as hdus:
+            lit = hdus[0].data[400:] > 0.05 * hdus[0].data.max()
+        sizes.append((np.count_nonzero(lit.any(axis=1)), np.count_nonzero(lit.any(axis=0))))
+    half_pixel_a_side = 2.0
+    assert sizes[1][0] == pytest.approx(sizes[0][0] / 1.1, abs=half_pixel_a_side)
+    assert sizes[1][1] == pytest.approx(sizes[0][1], abs=half_pixel_a_side)
+
+
+def test_only_a_pushbroom_scans(call: Call, tmp_path: Path) -> None:
+    scene = tmp_path / "scene.toml"
+    scene.write_text('mission = "hayabusa2"\n[simulation]\nscan = {}\n')
+    code, _, err = call("render", str(scene), "-o", str(tmp_path / "a.fits"))
+    assert code == 2
+    assert "not a pushbroom" in err

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from terraluna.errors import CatalogueError
-from terraluna.instrument.detector import DetectorEffects
+from terraluna.instrument.detector import DetectorEffects, expose
 from terraluna.instrument.planets import view_planets
+from terraluna.instrument.pushbroom import Scan, matched_rate_rad_s, scan_attitude, scan_strip
 from terraluna.instrument.sequence import SEQUENCES, SequenceResult, WheelStep, simulate_sequence
 from terraluna.instrument.simulate import SimulatedFrame, SimulationOptions, simulate
 
@@ -63,6 +64,31 @@ def simulation_options(
     )
 
 
+def _scanned(view: MissionView, scene: Scene, options: SimulationOptions) -> SimulatedFrame:
+    """The strip that a pushbroom takes: the scene stands still, the camera turns line by line."""
+    spec, camera = view.spec.simulation, view.camera
+    scan, pushbroom = spec.scan, camera.pushbroom
+    assert scan is not None
+    assert scene.attitude is not None
+    if pushbroom is None:
+        raise CatalogueError(f"{view.spec.id}: key simulation.scan: camera {camera.id!r} is not a pushbroom")
+    line_time = scan.line_time_s or pushbroom.line_time_s
+    lines = scan.lines or camera.height
+    rate = scan.rate_factor * matched_rate_rad_s(camera, line_time)
+    law = scan_attitude(scene.attitude, scene.et, rate)
+    start = scene.et - 0.5 * (lines - 1) * line_time
+    strip = Scan(start, lines, line_time, law, scan.stages or pushbroom.tdi_stages)
+    still = simulate(scene, camera, spec.filters, strip.exposure_s, options=options, seed=spec.seed)
+    light = scan_strip(lambda _: still.rate_e_s, camera, scene.attitude, strip)
+    exposures = (strip.exposure_s,) * len(still.filters)
+    exposed = expose(
+        light, exposures, camera.detector, effects=options.effects, seed=spec.seed, pixel_um=camera.pixel_um
+    )
+    return replace(
+        still, dn=exposed.dn, rate_e_s=light, exposures_s=exposures, full=exposed.full, record=exposed.record
+    )
+
+
 def simulate_view(view: MissionView, et: float, materials: Mapping[str, Material]) -> SimulatedScene:
     """Simulate what a mission or scene file asks for.
 
@@ -80,6 +106,10 @@ def simulate_view(view: MissionView, et: float, materials: Mapping[str, Material
     scene = view.scene(et)
     options = simulation_options(spec, view, scene, materials)
     tile = None if spec.tile is None else (spec.tile[0], spec.tile[1], spec.tile[2], spec.tile[3])
+    if spec.scan is not None:
+        if spec.sequence or tile is not None or spec.truth:
+            raise CatalogueError(f"{view.spec.id}: key simulation.scan: goes with neither sequence, tile nor truth")
+        return SimulatedScene(scene, (_scanned(view, scene, options),), None)
     if not spec.sequence:
         frame = simulate(scene, view.camera, spec.filters, spec.exposure_s, options=options, seed=spec.seed, tile=tile)
         return SimulatedScene(scene, (frame,), None)

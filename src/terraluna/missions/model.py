@@ -99,6 +99,19 @@ class SurfaceSpec(_Strict):
     """Factor on the Moon's relief; 0 draws a smooth sphere."""
 
 
+class ScanSpec(_Strict):
+    """How a pushbroom scans: its lines one after the other, each at its own time and attitude."""
+
+    lines: Annotated[int, Field(gt=0, le=20000)] | None = None
+    """Lines of the strip; the height of the camera's frame if left out."""
+    rate_factor: Annotated[float, Field(gt=0.0)] = 1.0
+    """Turn rate over the one at which the image moves a pixel a line: off 1, the stages smear and the scale changes."""
+    line_time_s: Annotated[float, Field(gt=0.0)] | None = None
+    """Time from line to line; the camera's if left out."""
+    stages: Annotated[int, Field(gt=0, le=1024)] | None = None
+    """TDI stages; the camera's if left out. The exposure is stages times line time."""
+
+
 class SimulationSpec(_Strict):
     """How the camera's frame is simulated."""
 
@@ -111,6 +124,8 @@ class SimulationSpec(_Strict):
     ) = "catalogue"
     sequence: bool = False
     """Take the filters one after the other, each at its own time, as the camera's filter wheel does."""
+    scan: ScanSpec | None = None
+    """Take the frame line by line with a pushbroom camera."""
     stars: bool = True
     faintest_v: float = 8.0
     planets: bool = True
@@ -119,7 +134,7 @@ class SimulationSpec(_Strict):
     truth: bool = False
     """Add truth layers: body, latitude, longitude, incidence, emission, phase, range."""
     tile: Annotated[list[int], Field(min_length=4, max_length=4)] | None = None
-    """Column, row, width, height of the part of the detector that is simulated."""
+    """Column, row, width, height of the part of the detector that is simulated; not with ``scan`` or ``sequence``."""
     memory_limit_gb: Annotated[float, Field(gt=0.0)] = 4.0
     effects: dict[str, bool | float | str] = Field(default_factory=dict)
     """Effects of the detector by name (``shot = false``), see the page *Rendering*."""
