@@ -48,7 +48,8 @@ def annotate(portrait: Portrait) -> Picture:
         pixels = portrait.scene.pixels(name)
         if pixels is not None and pixels.partly_in_frame:
             labels.append(_draw_body(draw, pixels, name, portrait.spec.magnify, scale))
-    canvas.paste(layer.resize((width, height), Image.Resampling.LANCZOS), (left, 0), _alpha(layer, (width, height)))
+    drawn = layer.reduce(2)
+    canvas.paste(drawn, (left, 0), drawn.getchannel("A"))
     pen = ImageDraw.Draw(canvas)
     for x, y, text, colour in labels:
         box = pen.textbbox((0, 0), text, font=font)
@@ -59,12 +60,6 @@ def annotate(portrait: Portrait) -> Picture:
     for i, line in enumerate(lines):
         pen.text((margin, height + margin + i * line_height), line, fill=PALE if i else (255, 255, 255), font=font)
     return np.asarray(canvas, dtype=np.uint8)
-
-
-def _alpha(layer: Any, size: tuple[int, int]) -> Any:
-    from PIL import Image
-
-    return layer.resize(size, Image.Resampling.LANCZOS).getchannel("A")
 
 
 def _font(size: int) -> Any:

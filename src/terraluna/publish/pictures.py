@@ -26,7 +26,7 @@ def write_picture(path: Path, picture: Picture, text: dict[str, str] | None = No
         for key, value in (text or {}).items():
             info.add_itxt(key, value)
         with atomic_write(path) as temporary:
-            image.save(temporary, format="PNG", pnginfo=info)
+            image.save(temporary, format="PNG", pnginfo=info, compress_level=3)
     elif suffix in (".jpg", ".jpeg"):
         with atomic_write(path) as temporary:
             image.save(temporary, format="JPEG", quality=95, subsampling=0, comment="; ".join((text or {}).values()))

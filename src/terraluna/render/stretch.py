@@ -45,7 +45,10 @@ def brighten(image: NDArray[np.float64], layers: TruthLayers, factors: Mapping[s
 def srgb(linear: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the sRGB code (0..1) of linear light 0..1 (IEC 61966-2-1)."""
     low = np.clip(linear, 0.0, 1.0)
-    coded: NDArray[np.float64] = np.where(low <= 0.0031308, 12.92 * low, 1.055 * low ** (1.0 / 2.4) - 0.055)
+    coded: NDArray[np.float64] = 12.92 * low
+    # Most of a group photo is black sky, which needs no power.
+    bright = low > 0.0031308
+    coded[bright] = 1.055 * low[bright] ** (1.0 / 2.4) - 0.055
     return coded
 
 
