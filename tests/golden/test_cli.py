@@ -11,24 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from terraluna.cli.main import run
 from terraluna.missions import MISSION_IDS
 
 Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Runs a command line in this process; returns exit code, stdout and stderr."""
-
-    def inner(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["terraluna", *words])
-        with pytest.raises(SystemExit) as stop:
-            run()
-        captured = capsys.readouterr()
-        return int(stop.value.code or 0), captured.out, captured.err
-
-    return inner
 
 
 SCENE = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +9,6 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
-
-from terraluna.cli.main import run
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -22,18 +19,6 @@ tile = [860, 480, 64, 64]
 filters = ["v"]
 seed = 7
 """
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    def inner(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["terraluna", *words])
-        with pytest.raises(SystemExit) as stop:
-            run()
-        captured = capsys.readouterr()
-        return int(stop.value.code or 0), captured.out, captured.err
-
-    return inner
 
 
 def test_fits_repeats_and_changes_with_the_seed(call: Call, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from terraluna.ephemeris.constants import AU_KM
 from terraluna.errors import GeometryError
 from terraluna.instrument.cut import cut_camera
 from terraluna.missions.model import PortraitSpec
@@ -86,7 +87,7 @@ def make_portrait(view: MissionView, et: float | None = None, materials: dict[st
     camera = scene.camera
     assert camera is not None
     frame = render_frame(
-        camera, render_bodies(scene, materials), psf=camera.psf, layers=True, reference_sun_range_km=_one_au()
+        camera, render_bodies(scene, materials), psf=camera.psf, layers=True, reference_sun_range_km=AU_KM
     )
     image = frame.image
     if spec.moon_brightening != 1.0 and frame.layers is not None and "moon" in frame.layers.names:
@@ -100,9 +101,3 @@ def make_portrait(view: MissionView, et: float | None = None, materials: dict[st
     )
     large = np.repeat(np.repeat(picture, spec.magnify, axis=0), spec.magnify, axis=1)
     return Portrait(view.spec.name, np.ascontiguousarray(large, dtype=np.uint8), scene, origin, spec)
-
-
-def _one_au() -> float:
-    from terraluna.ephemeris.constants import AU_KM
-
-    return AU_KM
