@@ -51,8 +51,6 @@ LIMB_RMS_PX = 3.0
 """Mountains of 4 km at the limb, 2,500 km away, stand out by 3 px."""
 LOGGED_S = 60.0
 """The log gives whole minutes."""
-ECLIPSE_FOCAL_PX = 1946.0
-"""106 arcsec a pixel, half the scale of the full field; the Earth's size in the frames gives 1922 to 1958."""
 POSES = {226: (-18.0, 0.86), 229: (-13.0, -1.70)}
 """First guess of clock offset (s) and direction to the Moon (rad, from +x to +y), by eye."""
 
@@ -133,7 +131,6 @@ def test_eclipse_shadow(number: int, ephemeris: Ephemeris, materials: dict[str, 
     green = decoded.pixels[:, :, 1].astype(np.float64)
     earth = eclipse.disc(green, frame.earth_near)
     camera = load_camera("longjiang-2-2x")
-    camera = dataclasses.replace(camera, focal_px_x=ECLIPSE_FOCAL_PX, focal_px_y=ECLIPSE_FOCAL_PX)
     trajectory = trajectory_from_spec(eclipse.STATE_28_JUNE, ephemeris)
     logged = ephemeris.et(frame.logged_utc)
 
