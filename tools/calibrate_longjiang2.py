@@ -27,10 +27,9 @@ from terraluna.camera.distortion import Distortion
 from terraluna.camera.model import Camera
 from terraluna.downlink import decode_files
 from terraluna.ephemeris import Ephemeris
-from terraluna.ephemeris.constants import EARTH_RADII_KM
 from terraluna.instrument.simulate import SimulationOptions, simulate
 from terraluna.missions.view import MissionView
-from terraluna.opnav.limb_height import limb_height_prior
+from terraluna.opnav.focal import visible_limb
 from terraluna.opnav.measure import MeasuredBody, measure_file, measure_image
 from terraluna.opnav.stars import (
     Calibration,
@@ -45,7 +44,6 @@ from terraluna.opnav.types import Floats
 from terraluna.opnav.vectors import tangent_basis, two_vector_rotation
 from terraluna.render.surfaces import surface_materials
 from terraluna.scene.apparent import Observer
-from terraluna.scene.bodies import BodyView
 from terraluna.scene.scene import Scene, build_scene
 from terraluna.trajectory import Trajectory, trajectory_from_spec
 
@@ -141,15 +139,6 @@ def sky_of(trajectory: Trajectory, ephemeris: Ephemeris, et: float) -> Scene:
     return build_scene(ephemeris, observer, quality="navigation")
 
 
-def limb(body: BodyView) -> Floats:
-    """Limb directions (m, 3), the Earth's raised to where it is seen in visible light."""
-    points = body.limb_j2000_km(180)
-    if body.name != "earth":
-        return points
-    height = limb_height_prior("visible").mean_km
-    return body.center_j2000_km + (points - body.center_j2000_km) * (1.0 + height / EARTH_RADII_KM[0])
-
-
 def measured(body: MeasuredBody) -> Floats:
     """Ellipse of the limb (3,): x, y, radius."""
     assert body.limb is not None
@@ -184,7 +173,9 @@ def series_frames(folder: Path, camera: Camera, view: MissionView) -> list[Calib
         for real, start, end in ((earth, now.earth, later.earth), (moon, now.moon, later.moon)):
             place = corrected(posed, real.name, real)
             sigma = np.array([DISC_SIGMA_PX, DISC_SIGMA_PX, np.hypot(DISC_SIGMA_PX, ORBIT_SHARE * place[2])])
-            discs.append(DiscSight(place, np.diag(sigma**2), limb(start), limb(end) - limb(start)))
+            discs.append(
+                DiscSight(place, np.diag(sigma**2), visible_limb(start), visible_limb(end) - visible_limb(start))
+            )
         out.append(CalibrationFrame(attitude, discs=tuple(discs)))
     return out
 

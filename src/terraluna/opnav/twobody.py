@@ -131,7 +131,7 @@ def fix_two_bodies(
     if others:
         notes.append("second_solution_possible")
     evidence = (
-        _rotation_evidence(problem, best, laws),
+        _rotation_evidence(problem, best, attitude, sun, laws),
         _root_evidence(problem, best, starts, others, len(roots)),
     )
     fix = position_fix(problem, best, geometry, evidence, notes)
@@ -250,15 +250,24 @@ def fix_axes(position: Floats, anchors: Floats) -> Floats:
     return np.vstack((along, cross(out, along), out))
 
 
-def _rotation_evidence(problem: Problem, best: Solution, laws: Sequence[DirectionLaw]) -> str:
+def _rotation_evidence(
+    problem: Problem,
+    best: Solution,
+    attitude: AttitudePrior | None,
+    sun: Sequence[SunEvidence],
+    laws: Sequence[DirectionLaw],
+) -> str:
     """What fixed the rotation about the Earth-Moon line."""
     line = problem.anchors[1] - problem.anchors[0]
     turn = cross(unit(line), best.position - problem.anchors[0])
     shares = information_split(best.jacobian, best.covariance, unit(turn)[None])[0]
     source = max(_ROTATION_SOURCES, key=lambda s: shares.get(s, 0.0))
-    if source == "direction_law":
-        return "rotation_settled_by:" + "+".join(law.name for law in laws)
-    return f"rotation_settled_by:{source}"
+    names = {
+        "direction_law": [law.name for law in laws],
+        "attitude": [] if attitude is None else [attitude.source],
+        "bright_limb": list(dict.fromkeys(item.source for item in sun)),
+    }
+    return "rotation_settled_by:" + "+".join(names.get(source, [source]))
 
 
 def _root_evidence(

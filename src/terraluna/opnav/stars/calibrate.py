@@ -136,6 +136,7 @@ def calibrate(
     free: Sequence[str] = ("focal",),
     priors: Mapping[str, float] | None = None,
     systematic_px: float = 0.0,
+    clock_mean_s: float = 0.0,
 ) -> Calibration:
     """Fit camera parameters and every frame's attitude to stars and discs by weighted least squares.
 
@@ -145,13 +146,14 @@ def calibrate(
         free: names of :data:`PARAMETERS`.
         priors: standard deviations about the start's values, by name.
         systematic_px: error per axis added to every star's own.
+        clock_mean_s: mean of the clock's prior.
 
     Stars whose whitened residual exceeds four times the robust scatter are left out, turn by turn.
 
     Raises:
         InputError: an unknown parameter, a distortion that isn't Brown-Conrady, or too few measurements.
     """
-    problem = _Problem(camera, frames, tuple(free), dict(priors or {}), systematic_px)
+    problem = _Problem(camera, frames, tuple(free), dict(priors or {}), systematic_px, clock_mean_s)
     used = [np.ones(len(f.pixels), np.bool_) for f in frames]
     for _ in range(10):
         rows, attitudes, values = problem.solve(used)
@@ -196,6 +198,7 @@ class _Problem:
         free: tuple[str, ...],
         priors: dict[str, float],
         systematic_px: float,
+        clock_mean_s: float,
     ) -> None:
         for name in (*free, *priors):
             if name not in PARAMETERS:
@@ -216,6 +219,7 @@ class _Problem:
         c = [*camera.distortion.coefficients, 0.0, 0.0, 0.0, 0.0][:4] if camera.distortion.coefficients else [0.0] * 4
         start = (camera.focal_px_x, camera.focal_px_y / camera.focal_px_x, camera.cx, camera.cy, *c, 0.0)
         self.start = dict(zip(PARAMETERS, start, strict=True))
+        self.means = {**self.start, "clock": clock_mean_s}
         eye = np.eye(2) * systematic_px**2
         # Inverse lower Cholesky factors whiten the residuals.
         self.whiten = [
@@ -300,7 +304,7 @@ class _Problem:
             for row, i in enumerate(held):
                 sigma = self.priors[self.free[i]]
                 J[ends[-1] + row, i] = -1.0 / sigma
-                r[ends[-1] + row] = (self.start[self.free[i]] - values[i]) / sigma
+                r[ends[-1] + row] = (self.means[self.free[i]] - values[i]) / sigma
             scale = np.linalg.norm(J, axis=0)
             if not (scale > 0.0).all():
                 raise InputError("a frame or parameter has no measurement that bears on it; leave it out")
