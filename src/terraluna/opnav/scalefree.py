@@ -36,6 +36,9 @@ EARTH_RADIUS_SIGMA_KM: Final = 6.0
 MOST_RAD: Final = 0.2
 """Largest angle for which sines are replaced: an error of 0.7 %, as large as the discs' own."""
 
+MOST_RANGE_SIGMA: Final = 0.3
+"""A range less certain than this share of it is none: the covariance doesn't describe it."""
+
 PHASE_DEG: Final = 25.0
 """Nearer to full phase the middle of the lit limb says little about the Sun."""
 
@@ -94,7 +97,7 @@ class _Discs:
         across = math.sqrt(e * m) * math.dist(self.places[0], self.places[1])
         if across >= distance_km or e == m:
             raise RefusedError("the discs don't fit the distance of Earth and Moon at any scale")
-        return math.sqrt(distance_km**2 - across**2) / abs(e - m)
+        return math.sqrt(distance_km**2 - across**2) / float(abs(e - m))
 
 
 def sun_angles(found: FileMeasurement) -> dict[str, float]:
@@ -106,7 +109,7 @@ def sun_angles(found: FileMeasurement) -> dict[str, float]:
     light = pixels.mean(axis=2) if pixels.ndim == 3 else pixels
     light = light - found.measurement.background
     rows, columns = np.indices(light.shape)
-    out = {}
+    out: dict[str, float] = {}
     for body in found.measurement.bodies:
         if body.name == "unknown" or not body.phase_deg > PHASE_DEG:
             continue
@@ -181,7 +184,8 @@ def scale_free_fix(
         north_sigma_deg: its standard deviation.
 
     Raises:
-        RefusedError: a body is missing, no scale closes the triangle, or the field is too wide.
+        RefusedError: a body is missing, no scale closes the triangle, the discs' ratio gives no range, or the field is
+            too wide.
     """
     discs = _discs(bodies, systematic_px)
 
@@ -215,6 +219,9 @@ def scale_free_fix(
             differences = [f.position_earth_j2000_km - fix.position_earth_j2000_km for f in options]
             difference = min(differences, key=lambda d: float(d @ d))
             spread += np.outer(difference, difference)
+    sigmas = np.sqrt(np.sum(np.square(change_ranges), axis=0))
+    if (sigmas > MOST_RANGE_SIGMA * ranges).any():
+        raise RefusedError("the ratio of the discs is too near that of equal distances: it gives no range")
     if fix.status != "refused":
         fix = _with_spread(fix, spread, ephemeris.position("moon", et, "earth"))
     return ScaleFreeFix(
@@ -222,7 +229,7 @@ def scale_free_fix(
         focal,
         float(np.linalg.norm(change_focal)),
         ranges,
-        np.sqrt(np.sum(np.square(change_ranges), axis=0)),
+        sigmas,
     )
 
 
@@ -287,7 +294,7 @@ def _sun(
 
 
 def _with_spread(fix: PositionFix, spread: Floats, moon_km: Floats) -> PositionFix:
-    """The fix with the covariance of the measured numbers, and of the turn about the Earth-Moon line by its evidence."""
+    """The fix with the covariance of the measured numbers, and of the turn about the Earth-Moon line."""
     tangent = unit(np.cross(moon_km, fix.position_earth_j2000_km))
     covariance = spread + np.outer(tangent, tangent) * float(tangent @ fix.covariance_km2 @ tangent)
     state = fix.state_covariance.copy()
