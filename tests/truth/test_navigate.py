@@ -16,10 +16,11 @@ from terraluna.missions.view import MissionView
 from terraluna.opnav import limb_directions
 from terraluna.opnav.dating import date_by_limb, date_frames, locate_along_track
 from terraluna.opnav.measure import measure_file
-from terraluna.opnav.navigate import NavigateOptions, body_fix, navigate_files
+from terraluna.opnav.navigate import NavigateOptions, navigate_files
 from terraluna.opnav.navigation import Navigation
 from terraluna.opnav.sequential import SeriesFrame, Unknown, Unknowns
 from terraluna.opnav.setting import Setting
+from terraluna.opnav.sights import body_fix
 from terraluna.opnav.types import LimbPoints
 from terraluna.trajectory import trajectory_from_spec
 

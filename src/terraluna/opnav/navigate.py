@@ -15,16 +15,13 @@ from typing import Final
 import numpy as np
 
 from terraluna.camera.model import Camera
-from terraluna.ephemeris import Ephemeris
-from terraluna.ephemeris.constants import EARTH_RADII_KM, MOON_RADII_KM
 from terraluna.errors import CoverageError, InputError
 from terraluna.opnav.baseline import baseline
 from terraluna.opnav.dating import PictureTime, date_frames
-from terraluna.opnav.evidence import AttitudePrior, PositionPrior, SunEvidence, bright_limb_angle_from_pixels
+from terraluna.opnav.evidence import AttitudePrior, PositionPrior
 from terraluna.opnav.focal import FocalFit, refine_focal
-from terraluna.opnav.horizon_tls import horizon_fix
 from terraluna.opnav.labels import label_camera, time_of
-from terraluna.opnav.limb_height import limb_height_prior
+from terraluna.opnav.limb_terrain import date_by_terrain
 from terraluna.opnav.measure import FileMeasurement, MeasuredBody, measure_file
 from terraluna.opnav.navigation import ImageFix, Navigation
 from terraluna.opnav.published import navigate_published
@@ -40,23 +37,20 @@ from terraluna.opnav.sequential import (
     fit_series,
 )
 from terraluna.opnav.setting import Setting
+from terraluna.opnav.sights import body_fix, fix_residuals, sun_angles, sun_evidence
 from terraluna.opnav.stars import StarSolution
 from terraluna.opnav.starsight import companion_prior, find_stars, star_prior, usable, with_scale
 from terraluna.opnav.twobody import fix_two_bodies
-from terraluna.opnav.types import BodyFix, Floats, LimbPoints, PositionFix
-from terraluna.opnav.vectors import aberrate, limb_directions, unit
+from terraluna.opnav.types import BodyFix, PositionFix
+from terraluna.opnav.vectors import limb_directions
 
 SCALE_SIGMA: Final = 1e-3
 """Relative error of the focal length of a camera whose file doesn't state one."""
 
-BRIGHT_LIMB_SIGMA_RAD: Final = float(np.radians(3.0))
-_LEAST_PHASE_DEG: Final = 25.0
-"""Nearer to full phase the middle of the lit limb says little about the Sun."""
-
-_TERRAIN: Final = 5.0
-"""Outline points of a rough limb move together: so many count as one."""
-
 _REFUSED: Final = frozenset({"short_arc", "centroid", "glare"})
+
+_OUTLINE_PX: Final = 2.0
+"""Error of a rough outline: where half of the light is reached lies so far inside, by rendered frames."""
 
 
 @dataclass(frozen=True)
@@ -201,11 +195,13 @@ def _navigate_one(item: _Seen, prior: AttitudePrior | None, setting: Setting, op
     bodies = {s.body: measured[s.body] for s in sights}
     frame = SeriesFrame(item.found.path, et, tuple(sights), camera=camera.id, attitude=prior, laws=setting.laws(et))
     clock = _date([replace(frame, laws=())], [camera], setting, options) if sights else None
+    if clock is not None and clock.status == "refused":
+        clock = _date_by_arc(frame, item.found, camera, setting, options) or clock
     dated = options.fitted_times and clock is not None and clock.status != "refused"
     at = et + (clock.offset_s if dated and clock is not None else 0.0)
     moment = replace(frame, et=at, laws=setting.laws(at))
-    fix = _fix(moment, bodies, camera, setting, options)
-    residuals = _residuals(fix, moment, camera, ephemeris) if fix.status != "refused" else {}
+    fix = _fix(moment, sun_angles(item.found), bodies, camera, setting, options)
+    residuals = fix_residuals(fix, moment, camera, ephemeris) if fix.status != "refused" else {}
     return ImageFix(
         item.found.path, ephemeris.utc(at, 3), item.found, camera, frame, fix, clock, residuals, item.stars, focal,
         notes=item.notes,
@@ -227,57 +223,29 @@ def _date(
         return None
 
 
-def body_fix(body: MeasuredBody, camera: Camera, earth_orientation: Floats | None, systematic_px: float) -> BodyFix:
-    """Position of a measured body in the camera frame, with the systematic error of its centre and radius.
-
-    Args:
-        body: with a limb.
-        camera: that took it.
-        earth_orientation: (3, 3) camera frame -> Earth-fixed; None: the Earth as a sphere.
-        systematic_px: standard deviation of centre (per axis) and radius.
-    """
-    limb: LimbPoints = body.as_limb()
-    if "outline_only" in body.reasons:
-        limb = replace(limb, covariance_px2=limb.covariance_px2 * _TERRAIN)
-    directions = limb_directions(limb, camera)
-    if body.name == "earth":
-        mean = (2.0 * EARTH_RADII_KM[0] + EARTH_RADII_KM[2]) / 3.0
-        radii = (mean, mean, mean) if earth_orientation is None else EARTH_RADII_KM
-        fix = horizon_fix(directions, np.asarray(radii), earth_orientation, limb_height=limb_height_prior(limb.band))
-        radius = mean
-    else:
-        radius = MOON_RADII_KM[0]
-        fix = horizon_fix(directions, np.asarray(MOON_RADII_KM))
-    if fix.status == "refused" or systematic_px == 0.0:
-        return fix
-    # The points scatter more than their noise where such errors exist: that is what is added here.
-    d, r = fix.direction, fix.range_km
-    angle = systematic_px * camera.ifov_rad
-    added = (np.eye(3) - np.outer(d, d)) * (angle * r) ** 2 + np.outer(d, d) * (angle * r * r / radius) ** 2
-    reasons = tuple(x for x in fix.reasons if x != "residuals_exceed_noise")
-    return replace(
-        fix,
-        covariance_km2=fix.covariance_km2 + added,
-        reasons=reasons,
-        status="degraded" if reasons else "ok",
+def _date_by_arc(
+    frame: SeriesFrame, found: FileMeasurement, camera: Camera, setting: Setting, options: NavigateOptions
+) -> PictureTime | None:
+    """The clock by a piece of the Moon's limb too short or too rough for a radius, beside the Earth; None without."""
+    moon = found.measurement.body("moon")
+    if setting.trajectory is None or {s.body for s in frame.sights} != {"earth"} or moon is None or moon.limb is None:
+        return None
+    rough = _OUTLINE_PX if "outline_only" in moon.reasons else options.systematic_px
+    dated = date_by_terrain(
+        replace(frame, laws=(), attitude=None),
+        limb_directions(moon.as_limb(), camera),
+        setting.trajectory,
+        setting.ephemeris,
+        systematic_rad=rough * camera.ifov_rad,
+        scale_sigma=options.scale_of(camera).sigma,
+        search_s=options.search_s,
     )
-
-
-def _sun(bodies: Mapping[str, MeasuredBody], camera: Camera, ephemeris: Ephemeris, et: float) -> list[SunEvidence]:
-    out = []
-    for name, body in bodies.items():
-        if not (np.isfinite(body.sun_angle_deg) and body.phase_deg > _LEAST_PHASE_DEG):
-            continue
-        toward = np.radians(body.sun_angle_deg)
-        bright = np.array([body.x + body.radius * np.cos(toward), body.y + body.radius * np.sin(toward)])
-        angle = bright_limb_angle_from_pixels(camera, np.array([body.x, body.y]), bright)
-        direction = unit(ephemeris.position("sun", et, name))
-        out.append(SunEvidence(name, direction, bright_limb_rad=angle, bright_limb_sigma_rad=BRIGHT_LIMB_SIGMA_RAD))
-    return out
+    return None if dated.status == "refused" else dated
 
 
 def _fix(
     frame: SeriesFrame,
+    sun_rad: Mapping[str, float],
     bodies: Mapping[str, MeasuredBody],
     camera: Camera,
     setting: Setting,
@@ -292,7 +260,7 @@ def _fix(
         empty = BodyFix(missing, np.full(3, np.nan), np.full((3, 3), np.nan), status="refused", reasons=("not_found",))
         whole = {b: sights.get(b, replace(empty, body=b)) for b in ("earth", "moon")}
         return fix_two_bodies(whole["earth"], whole["moon"], geometry)
-    sun = _sun(bodies, camera, ephemeris, frame.et)
+    sun = sun_evidence(sun_rad, bodies, camera, ephemeris, frame.et)
     fix: PositionFix | None = None
     expected: PositionPrior | None = None
     for _ in range(3):
@@ -324,28 +292,6 @@ def _expected(et: float, setting: Setting, options: NavigateOptions) -> Position
     return PositionPrior(state[:3], options.track_sigma_km**2 * np.eye(3))
 
 
-def _residuals(
-    fix: PositionFix, frame: SeriesFrame, camera: Camera, ephemeris: Ephemeris
-) -> dict[str, tuple[float, float, float]]:
-    place = baseline(ephemeris, frame.et, fix.position_earth_j2000_km)
-    assert place.observer_velocity_km_s is not None
-    out = {}
-    for sight in frame.sights:
-        anchor = place.earth_km if sight.body == "earth" else place.moon_km
-        vector = anchor - fix.position_earth_j2000_km
-        expected = camera.project(fix.attitude @ aberrate(unit(vector), place.observer_velocity_km_s))
-        seen = camera.project(sight.direction)
-        assert isinstance(sight, BodyFix)
-        radius = EARTH_RADII_KM[0] if sight.body == "earth" else MOON_RADII_KM[0]
-        size = np.arcsin(radius / sight.range_km) - np.arcsin(radius / np.linalg.norm(vector))
-        out[sight.body] = (
-            float(seen[0] - expected[0]),
-            float(seen[1] - expected[1]),
-            float(size / camera.ifov_rad),
-        )
-    return out
-
-
 def _series(fixes: tuple[ImageFix, ...], setting: Setting, options: NavigateOptions) -> Navigation:
     usable_fixes = [f for f in fixes if f.frame.sights]
     clock, orbit, dynamics, filtered = None, None, None, None
@@ -356,7 +302,7 @@ def _series(fixes: tuple[ImageFix, ...], setting: Setting, options: NavigateOpti
         if clock is not None and clock.status != "refused" and len(two) - len(clock.fit.rejected) >= 3:
             orbit, dynamics, filtered = _orbit(two, cameras, clock, setting, options)
     good = [f for f in fixes if f.status != "refused"]
-    dated = clock is not None and clock.status != "refused"
+    dated = any(f.offset is not None for f in fixes) or (clock is not None and clock.status != "refused")
     if not good and not dated:
         reasons = tuple(dict.fromkeys(r for f in fixes for r in f.fix.reasons)) or ("no_image",)
         return Navigation(fixes, clock, orbit, dynamics, filtered, "refused", reasons)
