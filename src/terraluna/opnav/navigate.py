@@ -7,6 +7,7 @@ date the pictures, to refine a focal length that is known from a label, and as t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 
 from terraluna.camera.model import Camera
 from terraluna.errors import CoverageError, InputError
-from terraluna.opnav.baseline import baseline
+from terraluna.opnav.baseline import Baseline, baseline
 from terraluna.opnav.dating import PictureTime, date_frames
 from terraluna.opnav.evidence import AttitudePrior, PositionPrior
 from terraluna.opnav.focal import FocalFit, refine_focal
@@ -31,6 +32,7 @@ from terraluna.opnav.sequential import (
     OrbitPath,
     SeriesFit,
     SeriesFrame,
+    Sight,
     Unknown,
     Unknowns,
     filter_series,
@@ -40,14 +42,17 @@ from terraluna.opnav.setting import Setting
 from terraluna.opnav.sights import body_fix, fix_residuals, sun_angles, sun_evidence
 from terraluna.opnav.stars import StarSolution
 from terraluna.opnav.starsight import companion_prior, find_stars, star_prior, usable, with_scale
-from terraluna.opnav.twobody import fix_two_bodies
+from terraluna.opnav.twobody import fix_two_bodies, refused_fix
 from terraluna.opnav.types import BodyFix, PositionFix
-from terraluna.opnav.vectors import limb_directions
+from terraluna.opnav.vectors import limb_directions, unit
 
 SCALE_SIGMA: Final = 1e-3
 """Relative error of the focal length of a camera whose file doesn't state one."""
 
 _REFUSED: Final = frozenset({"short_arc", "centroid", "glare"})
+
+_CLOSING_SIGMAS: Final = 6.0
+"""Discs that miss the Earth-Moon distance by more are not the Earth and the Moon in this camera."""
 
 _OUTLINE_PX: Final = 2.0
 """Error of a rough outline: where half of the light is reached lies so far inside, by rendered frames."""
@@ -194,6 +199,13 @@ def _navigate_one(item: _Seen, prior: AttitudePrior | None, setting: Setting, op
             sights.append(sight)
     bodies = {s.body: measured[s.body] for s in sights}
     frame = SeriesFrame(item.found.path, et, tuple(sights), camera=camera.id, attitude=prior, laws=setting.laws(et))
+    if setting.camera is None and focal is None and (item.stars is None or not usable(item.stars)):
+        # A label's focal length is rounded: ranges would be wrong by per cents, and nothing would show it.
+        bare = refused_fix("focal_length_not_refined")
+        return ImageFix(
+            item.found.path, ephemeris.utc(et, 3), item.found, camera, replace(frame, sights=()), bare, None, {},
+            item.stars, notes=item.notes,
+        )  # fmt: skip
     clock = _date([replace(frame, laws=())], [camera], setting, options) if sights else None
     if clock is not None and clock.status == "refused":
         clock = _date_by_arc(frame, item.found, camera, setting, options) or clock
@@ -260,6 +272,8 @@ def _fix(
         empty = BodyFix(missing, np.full(3, np.nan), np.full((3, 3), np.nan), status="refused", reasons=("not_found",))
         whole = {b: sights.get(b, replace(empty, body=b)) for b in ("earth", "moon")}
         return fix_two_bodies(whole["earth"], whole["moon"], geometry)
+    if not _closes(sights["earth"], sights["moon"], geometry, options.scale_of(camera).sigma):
+        return refused_fix("discs_contradict_camera")
     sun = sun_evidence(sun_rad, bodies, camera, ephemeris, frame.et)
     fix: PositionFix | None = None
     expected: PositionPrior | None = None
@@ -279,6 +293,18 @@ def _fix(
         position = expected.position_earth_j2000_km
     assert fix is not None
     return fix
+
+
+def _closes(earth: Sight, moon: Sight, geometry: Baseline, scale_sigma: float) -> bool:
+    """Whether both places are as far from each other as Earth and Moon are: with the wrong camera, or names, not."""
+    assert isinstance(earth, BodyFix)
+    assert isinstance(moon, BodyFix)
+    apart = earth.position_camera_km - moon.position_camera_km
+    distance = float(np.linalg.norm(geometry.moon_km - geometry.earth_km))
+    along = unit(apart)
+    variance = float(along @ (earth.covariance_km2 + moon.covariance_km2) @ along)
+    variance += (scale_sigma * float(np.linalg.norm(apart))) ** 2
+    return abs(float(np.linalg.norm(apart)) - distance) < _CLOSING_SIGMAS * math.sqrt(variance)
 
 
 def _expected(et: float, setting: Setting, options: NavigateOptions) -> PositionPrior | None:
