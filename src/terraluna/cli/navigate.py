@@ -206,6 +206,8 @@ def _print_fix(item: ImageFix) -> None:
             f"{item.image}: {item.utc}  {moon:,.0f} km from the Moon, sigma {sigma.max():.0f} km at most  "
             f"{item.status}{notes}"
         )
+    for warning in item.measured.warnings:
+        say(f"  header: {warning}")
     if item.stars is not None and item.stars.status != "refused":
         seen = item.report()["stars"]
         planets = "".join(f", {p['name']} at {p['x']:.1f} {p['y']:.1f}" for p in seen["planets"])

@@ -21,7 +21,7 @@ from terraluna.opnav.baseline import Baseline, baseline
 from terraluna.opnav.dating import PictureTime, date_frames
 from terraluna.opnav.evidence import AttitudePrior, PositionPrior
 from terraluna.opnav.focal import FocalFit, refine_focal
-from terraluna.opnav.labels import label_camera, time_of
+from terraluna.opnav.labels import header_warnings, label_camera, time_of
 from terraluna.opnav.limb_terrain import date_by_terrain
 from terraluna.opnav.measure import FileMeasurement, MeasuredBody, measure_file
 from terraluna.opnav.navigation import ImageFix, Navigation
@@ -163,7 +163,9 @@ def _look(path: Path, setting: Setting, times: Mapping[str, str], options: Navig
     if camera is None:
         camera, notes = label_camera(path, setting.ephemeris)
     out = []
-    for found in measure_file(path, camera=camera):
+    warnings = header_warnings(path, setting.ephemeris)
+    for measured in measure_file(path, camera=camera):
+        found = replace(measured, warnings=warnings or measured.warnings)
         et = time_of(found.path, times, setting.ephemeris)
         stars = find_stars(found, camera, et, setting) if options.stars else None
         scaled = camera if stars is None or not usable(stars) else with_scale(camera, stars)
