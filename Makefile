@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check lint types bench fuzz docs portraits maps clean
+.PHONY: demo test check lint types bench fuzz campaign docs portraits maps clean
 
 demo: $(VENV)/.base
 	@mkdir -p build/demo
@@ -35,7 +35,7 @@ fuzz: $(VENV)/.dev
 
 campaign: $(VENV)/.bench
 	$(BIN)/python benchmarks/sequential_campaign.py 100
-	$(BIN)/python benchmarks/star_campaign.py
+	$(BIN)/python benchmarks/star_campaign.py --peer
 
 docs: $(VENV)/.docs
 	$(BIN)/mkdocs build --strict
