@@ -32,9 +32,9 @@ def endmember_shares(land: NDArray[np.float32]) -> Floats:
 def land_bands(land: NDArray[np.float32], bands_nm: Floats) -> NDArray[np.float32]:
     """Return (h, w, bands) reflectance of land, kept in memory for the last few maps and bands.
 
-    Between 443 and 680 nm the map's own channels, linear in wavelength. Beyond them the nearest channel times the ratio
-    of the endmember spectra (bare land, vegetation, snow; Wen et al. 2019) between the two wavelengths: this is the
-    vegetation's red edge.
+    At 443, 551 and 680 nm the map's own channels. Between them linear in wavelength, plus what the endmembers (bare
+    land, vegetation, snow; Wen et al. 2019) depart there from their own straight line. Beyond them the nearest channel
+    times the ratio of the endmembers' mixture between the two wavelengths: this is the vegetation's red edge.
 
     Args:
         land: (h, w, 3) at 680, 551, 443 nm.
@@ -46,17 +46,22 @@ def land_bands(land: NDArray[np.float32], bands_nm: Floats) -> NDArray[np.float3
         return _made[key][1]
     out = np.empty((*land.shape[:2], bands_nm.size), np.float32)
     shares = None
+    at_channels = np.stack(tables.land_spectra(np.array(BANDS_NM)))
     for b, nm in enumerate(bands_nm):
-        if BANDS_NM[2] <= nm <= BANDS_NM[0]:
-            upper = 0 if nm > BANDS_NM[1] else 1
-            f = (nm - BANDS_NM[upper + 1]) / (BANDS_NM[upper] - BANDS_NM[upper + 1])
-            out[..., b] = f * land[..., upper] + (1.0 - f) * land[..., upper + 1]
+        if nm in BANDS_NM:
+            out[..., b] = land[..., BANDS_NM.index(float(nm))]
             continue
         shares = endmember_shares(land) if shares is None else shares
-        channel = 0 if nm > BANDS_NM[0] else 2
         here = np.stack(tables.land_spectra(np.array([nm])))[:, 0]
-        there = np.stack(tables.land_spectra(np.array([BANDS_NM[channel]])))[:, 0]
-        out[..., b] = np.clip(land[..., channel] * (shares @ here) / np.maximum(shares @ there, 1e-6), 0.0, 0.95)
+        if BANDS_NM[2] < nm < BANDS_NM[0]:
+            upper = 0 if nm > BANDS_NM[1] else 1
+            f = (nm - BANDS_NM[upper + 1]) / (BANDS_NM[upper] - BANDS_NM[upper + 1])
+            bend = here - f * at_channels[:, upper] - (1.0 - f) * at_channels[:, upper + 1]
+            value = f * land[..., upper] + (1.0 - f) * land[..., upper + 1] + shares @ bend
+        else:
+            channel = 0 if nm > BANDS_NM[0] else 2
+            value = land[..., channel] * (shares @ here) / np.maximum(shares @ at_channels[:, channel], 1e-6)
+        out[..., b] = np.clip(value, 0.0, 0.95)
     _made[key] = (land, out)
     while len(_made) > _KEPT:
         _made.popitem(last=False)
