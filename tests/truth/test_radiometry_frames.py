@@ -53,8 +53,6 @@ LOGGED_S = 60.0
 """The log gives whole minutes."""
 ECLIPSE_FOCAL_PX = 1946.0
 """106 arcsec a pixel, half the scale of the full field; the Earth's size in the frames gives 1922 to 1958."""
-POSES = {226: (-18.0, 0.86), 229: (-13.0, -1.70)}
-"""First guess of clock offset (s) and direction to the Moon (rad, from +x to +y), by eye."""
 
 
 @pytest.fixture(scope="module")
@@ -135,20 +133,10 @@ def test_eclipse_shadow(number: int, ephemeris: Ephemeris, materials: dict[str, 
     camera = load_camera("longjiang-2-2x")
     camera = dataclasses.replace(camera, focal_px_x=ECLIPSE_FOCAL_PX, focal_px_y=ECLIPSE_FOCAL_PX)
     trajectory = trajectory_from_spec(eclipse.STATE_28_JUNE, ephemeris)
-    logged = ephemeris.et(frame.logged_utc)
-
-    def posed(offset: float, roll: float):  # type: ignore[no-untyped-def]
-        return eclipse.posed(ephemeris, trajectory, camera, logged + offset, earth[:2], roll)
-
-    def limb(offset: float, roll: float) -> NDArray[np.float64]:
-        drawn = eclipse.draw(posed(offset, roll), materials, only="moon")
-        return np.asarray(eclipse.lunar_limb(drawn, frame, earth))
-
-    offset, roll, rest = eclipse.fit_pose(limb, eclipse.lunar_limb(green, frame, earth), POSES[number])
+    scene, offset, rest = eclipse.fitted(ephemeris, trajectory, camera, frame, green, materials)
     assert abs(offset) < LOGGED_S
     assert np.nanstd(rest) < LIMB_RMS_PX
 
-    scene = posed(offset, roll)
     lit = eclipse.draw(scene, materials, shadows=False)
     shadowed = eclipse.draw(scene, materials)
     ours = eclipse.disc(shadowed, earth[:2])
