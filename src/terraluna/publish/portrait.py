@@ -39,6 +39,14 @@ class Portrait:
     origin: tuple[int, int]
     spec: PortraitSpec
 
+    @property
+    def moon_level_notes(self) -> tuple[str, ...]:
+        """Where the Moon's level goes beyond the data of the measured disc."""
+        from terraluna.photometry.trust import moon_level_notes
+        from terraluna.render.materials import RGB_NM
+
+        return moon_level_notes(self.scene.moon.phase_rad, RGB_NM)
+
 
 def cut_scene(scene: Scene, spec: PortraitSpec) -> tuple[Scene, tuple[int, int]]:
     """The scene with its camera cut to the portrait's size around both bodies, and the cut's first column and row.
