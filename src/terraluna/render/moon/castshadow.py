@@ -32,9 +32,6 @@ FAR_RAD = 0.26
 """Radius beyond which no ground can hide the Sun: from 10.5 km the horizon is 0.11 rad away, and beyond it a peak of
 10.5 km can stand 0.15 rad behind the lowest ground, -8.7 km."""
 
-LEAST_SUN = -0.12
-"""Sine of the Sun's height below which no place is lit: the horizon of the highest peak dips by 0.11."""
-
 STEP_GROWTH = 1.06
 """Each step is longer by this factor: far ground has to be wider to reach the same height."""
 

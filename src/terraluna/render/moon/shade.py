@@ -13,7 +13,6 @@ from numba import njit, prange
 
 from terraluna.render.angles import map_cells
 from terraluna.render.moon.castshadow import (
-    LEAST_SUN,
     LOW_SUN,
     SUN_RADIUS_RAD,
     disc_above,
@@ -23,6 +22,7 @@ from terraluna.render.moon.castshadow import (
 )
 from terraluna.render.moon.law import LEAST_COSINE, lobe, log_term, multiple, rough_terms
 from terraluna.render.moon.relief import sine_cosine, tilted_cosine
+from terraluna.render.shadows import LEAST_SUN
 
 EARTHSHINE_BELOW = 0.2
 """Earthshine is left out where the Sun stands higher than this sine: it is below 1e-3 of the sunlight there."""
@@ -105,24 +105,8 @@ def tilt_chunk(work, sun, earth, observer, radius):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True, error_model="numpy")
-def hidden_place(work, j, relief_m, near_top, far_top, exaggeration, observer, radius, own):  # type: ignore[no-untyped-def]
-    """Tell whether higher ground stands between a place and the observer."""
-    x = work[X * CHUNK + j]
-    y = work[Y * CHUNK + j]
-    z = work[Z * CHUNK + j]
-    toward = np.array([observer[0] - radius * x, observer[1] - radius * y, observer[2] - radius * z])
-    toward /= math.sqrt(toward[0] ** 2 + toward[1] ** 2 + toward[2] ** 2)
-    sine = max(work[VIEW * CHUNK + j], 1e-4)
-    return sun_above_skyline(relief_m, near_top, far_top, exaggeration, radius, x, y, z, sine, toward, 1e-4, own) < 0.5
-
-
-@njit(cache=True, error_model="numpy")
-def light_chunk(work, relief_m, tops, exaggeration, cast, sun, observer, radius, earthlit):  # type: ignore[no-untyped-def]
-    """Write what part of each sample the Sun and the Earth reach; tell (any sunlit, any lit by the Earth).
-
-    Near the limb much ground is hidden behind ground that faces the observer, shadows above all at a small phase angle.
-    The picture keeps to the sphere, so such a sample shows the level ground in its stead.
-    """
+def light_chunk(work, relief_m, tops, exaggeration, cast, sun, radius, earthlit):  # type: ignore[no-untyped-def]
+    """Write what part of each sample the Sun and the Earth reach; tell (any sunlit, any lit by the Earth)."""
     any_sun = False
     any_earth = False
     for j in range(CHUNK):
@@ -130,40 +114,26 @@ def light_chunk(work, relief_m, tops, exaggeration, cast, sun, observer, radius,
         sine = work[SUN * CHUNK + j]
         m0 = work[INCIDENT * CHUNK + j]
         lit = cover
-        view = work[VIEW * CHUNK + j]
         shade = 1.0
-        if exaggeration > 0.0 and cover > 0.0 and (sine < LOW_SUN or view < LOW_SUN):
-            low = sine > LEAST_SUN
-            hidden = view < LOW_SUN and work[EMITTED * CHUNK + j] <= LEAST_COSINE
-            if cast and low and not hidden:
-                lat = work[LAT * CHUNK + j]
-                lon = work[LON * CHUNK + j]
-                row = min(tops.shape[0] - 1, int((0.5 - lat / math.pi) * tops.shape[0]))
-                column = min(tops.shape[1] - 1, int((0.5 + lon / (2.0 * math.pi)) * tops.shape[1]))
-                near_top = tops[row, column, 0]
-                far_top = tops[row, column, 1]
-                own = height_at(relief_m, lat, lon)
-                if m0 > -SUN_RADIUS_RAD and sine < LOW_SUN:
-                    shade = sun_above_skyline(
-                        relief_m,
-                        near_top,
-                        far_top,
-                        exaggeration,
-                        radius,
-                        work[X * CHUNK + j],
-                        work[Y * CHUNK + j],
-                        work[Z * CHUNK + j],
-                        sine,
-                        sun,
-                        SUN_RADIUS_RAD,
-                        own,
-                    )
-                if view < LOW_SUN and (shade < 1.0 or m0 < SUN_RADIUS_RAD):
-                    hidden = hidden_place(work, j, relief_m, near_top, far_top, exaggeration, observer, radius, own)
-            if hidden:
-                work[EMITTED * CHUNK + j] = max(view, LEAST_COSINE)
-                m0 = sine
-                shade = 1.0
+        if exaggeration > 0.0 and cast and cover > 0.0 and LEAST_SUN < sine < LOW_SUN and m0 > -SUN_RADIUS_RAD:
+            lat = work[LAT * CHUNK + j]
+            lon = work[LON * CHUNK + j]
+            row = min(tops.shape[0] - 1, int((0.5 - lat / math.pi) * tops.shape[0]))
+            column = min(tops.shape[1] - 1, int((0.5 + lon / (2.0 * math.pi)) * tops.shape[1]))
+            shade = sun_above_skyline(
+                relief_m,
+                tops[row, column, 0],
+                tops[row, column, 1],
+                exaggeration,
+                radius,
+                work[X * CHUNK + j],
+                work[Y * CHUNK + j],
+                work[Z * CHUNK + j],
+                sine,
+                sun,
+                SUN_RADIUS_RAD,
+                height_at(relief_m, lat, lon),
+            )
         lit *= shade
         if sine < LOW_SUN:
             if m0 < SUN_RADIUS_RAD:
@@ -385,9 +355,7 @@ def shade_radiometric(  # type: ignore[no-untyped-def]
                         work[EAST * CHUNK + j] *= exaggeration
                         work[NORTH * CHUNK + j] *= exaggeration
                 tilt_chunk(work, sun, earth, observer, radius)
-                any_sun, any_earth = light_chunk(
-                    work, relief_m, tops, exaggeration, cast, sun, observer, radius, earthlit
-                )
+                any_sun, any_earth = light_chunk(work, relief_m, tops, exaggeration, cast, sun, radius, earthlit)
             if not (any_sun or any_earth):
                 for j in range(count):
                     for b in range(bands):
