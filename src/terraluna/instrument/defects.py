@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numba import njit, prange
 
-from terraluna.instrument.random import child, key_of, normal, pixel_state, seed_sequence
+from terraluna.instrument.random import child, key_of, normal, pixel_draws, seed_sequence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,8 +29,8 @@ _LONGEST_PX = 300.0
 def _normals(key, row0, column0, out):  # type: ignore[no-untyped-def]
     for i in prange(out.shape[0]):
         for j in range(out.shape[1]):
-            z, _ = normal(pixel_state(key, row0 + i, column0 + j))
-            out[i, j] = z
+            q, _ = pixel_draws(key, row0 + i, column0 + j)
+            out[i, j] = normal(q)
 
 
 @lru_cache(maxsize=4)
