@@ -8,12 +8,13 @@ import numpy as np
 from numba import njit, prange
 
 from terraluna.render.angles import map_cells
+from terraluna.render.compiling import FAST
 from terraluna.render.earth.grid import COVER_NODES, NIGHT, SUN_NODES, VIEW_NODES, sun_place, view_place
 from terraluna.render.earth.ocean import fresnel, glint_shape
 from terraluna.render.earth.shell import LIMB_NODES, LIMB_STEP_KM
 
 
-@njit(cache=True, inline="always", error_model="numpy")
+@njit(cache=True, inline="always", error_model="numpy", fastmath=FAST)
 def map_value(flat, height, width, channels, channel, cells):  # type: ignore[no-untyped-def]
     """Return a bilinear value of a flattened map; unsigned indices need no test for wrapping."""
     i0, i1, j0, j1, fy, fx = cells
@@ -24,7 +25,7 @@ def map_value(flat, height, width, channels, channel, cells):  # type: ignore[no
     return (1.0 - fy) * ((1.0 - fx) * flat[a] + fx * flat[b]) + fy * ((1.0 - fx) * flat[c] + fx * flat[d])
 
 
-@njit(cache=True, inline="always", error_model="numpy")
+@njit(cache=True, inline="always", error_model="numpy", fastmath=FAST)
 def look_up(flat, k, i, j, c, fi, fj, fc, index, scale, out):  # type: ignore[no-untyped-def]
     """Add the value of a (k, suns, views, covers, bands) table, trilinear, times ``scale`` to ``out``.
 
@@ -51,7 +52,7 @@ def look_up(flat, k, i, j, c, fi, fj, fc, index, scale, out):  # type: ignore[no
         out[b] += low * thin + fc * thick
 
 
-@njit(cache=True, inline="always", error_model="numpy")
+@njit(cache=True, inline="always", error_model="numpy", fastmath=FAST)
 def side_value(flat, i, c, fi, fc, bands, b):  # type: ignore[no-untyped-def]
     """Return the value of a flattened (angles, covers, bands) table in one band, bilinear."""
     start = np.uint64((i * COVER_NODES + c) * bands + b)
@@ -61,7 +62,7 @@ def side_value(flat, i, c, fi, fc, bands, b):  # type: ignore[no-untyped-def]
     return (1.0 - fi) * lower + fi * ((1.0 - fc) * flat[start + row] + fc * flat[start + row + step])
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def limb_sum(flat, start, stride, height, b):  # type: ignore[no-untyped-def]
     """Return a running sum over height at ``height``: nodes every `LIMB_STEP_KM`, ``stride`` apart."""
     x = min(max(height / LIMB_STEP_KM, 0.0), LIMB_NODES - 1.000001)
@@ -70,7 +71,7 @@ def limb_sum(flat, start, stride, height, b):  # type: ignore[no-untyped-def]
     return (1.0 - f) * flat[start + a * stride + b] + f * flat[start + (a + 1) * stride + b]
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, parallel=True, error_model="numpy", fastmath=FAST)
 def shade_earth(  # type: ignore[no-untyped-def]
     coverage,
     lat,
