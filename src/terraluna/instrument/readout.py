@@ -52,8 +52,7 @@ def _number(value, top):  # type: ignore[no-untyped-def]
 def _light_chunk(rate, time, response, added, light):  # type: ignore[no-untyped-def]
     """Write the expected electrons by light of a chunk; return how many rates are not numbers >= 0.
 
-    The first, third and fourth are views of one row (n <= CHUNK,), which spare the tests for an index that wraps around;
-    the last two may be empty.
+    The first, third and fourth are views of one row (n <= CHUNK,): no index can wrap around. The last two may be empty.
     """
     for j in range(rate.size):
         light[j] = rate[j]

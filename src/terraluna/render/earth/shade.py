@@ -12,17 +12,20 @@ from terraluna.render.compiling import FAST
 from terraluna.render.earth.grid import COVER_NODES, NIGHT, SUN_NODES, VIEW_NODES, sun_place, view_place
 from terraluna.render.earth.ocean import fresnel, glint_shape
 from terraluna.render.earth.shell import LIMB_NODES, LIMB_STEP_KM
+from terraluna.render.maps import FULL_SCALE
 
 
 @njit(cache=True, inline="always", error_model="numpy", fastmath=FAST)
 def map_value(flat, height, width, channels, channel, cells):  # type: ignore[no-untyped-def]
-    """Return a bilinear value of a flattened map; unsigned indices need no test for wrapping."""
+    """Return a bilinear value of a flattened map of 16-bit numbers; unsigned indices need no test for wrapping."""
     i0, i1, j0, j1, fy, fx = cells
     a = np.uint64((i0 * width + j0) * channels + channel)
     b = np.uint64((i0 * width + j1) * channels + channel)
     c = np.uint64((i1 * width + j0) * channels + channel)
     d = np.uint64((i1 * width + j1) * channels + channel)
-    return (1.0 - fy) * ((1.0 - fx) * flat[a] + fx * flat[b]) + fy * ((1.0 - fx) * flat[c] + fx * flat[d])
+    upper = (1.0 - fx) * np.int32(flat[a]) + fx * np.int32(flat[b])
+    lower = (1.0 - fx) * np.int32(flat[c]) + fx * np.int32(flat[d])
+    return ((1.0 - fy) * upper + fy * lower) * (1.0 / FULL_SCALE)
 
 
 @njit(cache=True, inline="always", error_model="numpy", fastmath=FAST)
@@ -108,7 +111,7 @@ def shade_earth(  # type: ignore[no-untyped-def]
     Args:
         coverage: (and the six after it) the layer's arrays.
         sun: (h, w, n) visible Sun, or empty.
-        land: flattened (rows, columns, bands) reflectance; water and clouds likewise without bands.
+        land: flattened (rows, columns, bands) reflectance in 1 / `FULL_SCALE`; water and clouds likewise without bands.
         land_shape: rows, columns of the map; water_shape, cloud_shape likewise.
         phases: (and the ten after it) `lut.FrameTables`, arrays flattened.
         variance: mean square slope of the sea.

@@ -136,8 +136,8 @@ def view_cells(
     means = albedo_means(albedo)
     # Zeros: a cell beyond the limb may take part in an interpolation with no weight.
     table = np.zeros((ROWS, COLUMNS, (3 if earth else 2) * len(bands) + means.shape[2]), dtype=np.float32)
-    directions = (np.array(vector, dtype=np.float64) for vector in (sun, earth, observer))
-    fill_cells(parameter_cells(bands), means, *directions, radius, table)
+    to_sun, to_earth, seen_from = (np.array(vector, dtype=np.float64) for vector in (sun, earth, observer))
+    fill_cells(parameter_cells(bands), means, to_sun, to_earth, seen_from, radius, table)
     return table
 
 
