@@ -13,7 +13,7 @@ from terraluna.photometry.band import Band
 from terraluna.render.maps import MOON_BANDS_NM
 from terraluna.render.materials import LayerArrays, Sampling, Shaded, channel_mix, sun_or_dummy
 from terraluna.render.moon.castshadow import skyline_tops_km
-from terraluna.render.moon.cells import COLUMNS, ROWS, albedo_means, disc_factor, fill_cells, parameter_cells, surface
+from terraluna.render.moon.cells import COLUMNS, ROWS, albedo_means, disc_factor, parameter_cells, surface, view_cells
 from terraluna.render.moon.displace import displace_limb
 from terraluna.render.moon.law import roughness_constants
 from terraluna.render.moon.shade import shade_radiometric
@@ -120,14 +120,12 @@ class RadiometricMoon:
             earth_gains = np.array([disc_factor(band, phase) * self.earth.ratio(band) for band in bands])
         radius = float(body.radii_km.mean())
         sun, observer = np.ascontiguousarray(body.sun_body), np.ascontiguousarray(body.observer_body_km)
-        means, parameters = albedo_means(self.maps.albedo), parameter_cells(bands)
         if self.exact or body.range_km < CLOSE_RADII * radius:
-            slots, table = 5, np.concatenate([parameters, means], axis=2)
+            slots, table = 5, np.concatenate([parameter_cells(bands), albedo_means(self.maps.albedo)], axis=2)
         else:
             slots = 2 if self.earth is None else 3
-            # Zeros: a cell beyond the limb may take part in an interpolation with no weight.
-            table = np.zeros((ROWS, COLUMNS, slots * len(bands) + means.shape[2]), dtype=np.float32)
-            fill_cells(parameters, means, sun, earth, observer, radius, table)
+            views = (tuple(vector.tolist()) for vector in (sun, earth, observer))
+            table = view_cells(self.maps.albedo, bands, *views, radius)
         samples = layer.radius_px * layer.oversample
         albedo, slopes, relief = (
             p.mip_level(p.texels_per_pixel(samples)) for p in (self.maps.albedo, self.maps.slopes, self.maps.relief_m)

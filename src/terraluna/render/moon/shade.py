@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit, prange
 
 from terraluna.render.angles import map_cells
+from terraluna.render.compiling import FAST
 from terraluna.render.moon.castshadow import (
     LOW_SUN,
     SUN_RADIUS_RAD,
@@ -42,7 +43,7 @@ ALBEDO, LOBE, DETAIL, FX, FY, MAPS = 24, 25, 26, 27, 28, 29
 band's values. From MAPS on: the cell table's values, then the albedo map's."""
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def find_cells(work, cells, height, width):  # type: ignore[no-untyped-def]
     """Write the four cells (4 CHUNK,) and the weights of a map for one chunk; the flat cells are unsigned."""
     for j in range(CHUNK):
@@ -55,7 +56,7 @@ def find_cells(work, cells, height, width):  # type: ignore[no-untyped-def]
         work[FY * CHUNK + j] = fy
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def read_channel(work, cells, flat, channels, channel, slot):  # type: ignore[no-untyped-def]
     """Write one channel of a flat map (h w channels,) at the cells found."""
     # Unsigned, so that no index has to be tested for counting from the end.
@@ -71,7 +72,7 @@ def read_channel(work, cells, flat, channels, channel, slot):  # type: ignore[no
         work[slot * CHUNK + j] = upper + work[FY * CHUNK + j] * (lower - upper)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def tilt_chunk(work, sun, earth, observer, radius):  # type: ignore[no-untyped-def]
     """Turn the cosines of one chunk to the tilted ground; no branch."""
     for j in range(CHUNK):
@@ -104,7 +105,7 @@ def tilt_chunk(work, sun, earth, observer, radius):  # type: ignore[no-untyped-d
         work[Z * CHUNK + j] = sin_lat
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def light_chunk(work, relief_m, tops, exaggeration, cast, sun, radius, earthlit):  # type: ignore[no-untyped-def]
     """Write what part of each sample the Sun and the Earth reach; tell (any sunlit, any lit by the Earth)."""
     any_sun = False
@@ -153,7 +154,7 @@ def light_chunk(work, relief_m, tops, exaggeration, cast, sun, radius, earthlit)
     return any_sun, any_earth
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def read_table(work, cells, table, values):  # type: ignore[no-untyped-def]
     """Write all values of a table (cells, channels) at the cells found; ``values`` (channels,) is scratch.
 
@@ -177,7 +178,7 @@ def read_table(work, cells, table, values):  # type: ignore[no-untyped-def]
             work[(MAPS + k) * CHUNK + j] = values[k]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def read_maps(work, cells, values, table, table_shape, albedo, albedo_shape):  # type: ignore[no-untyped-def]
     """Write the values of the cell table and the detail of the albedo map for one chunk."""
     deep = table.shape[1]
@@ -197,7 +198,7 @@ def read_maps(work, cells, values, table, table_shape, albedo, albedo_shape):  #
             work[fine + j] = min(MOST_DETAIL, max(LEAST_DETAIL, ratio))
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def lamp_chunk(work, cosine_slot, phase_slot, amount_slot, tangent, chi):  # type: ignore[no-untyped-def]
     """Write what all bands share of the light of one lamp."""
     # To slots that are constants: the compiler has to see that nothing overlaps.
@@ -219,7 +220,7 @@ def lamp_chunk(work, cosine_slot, phase_slot, amount_slot, tangent, chi):  # typ
         work[LOG_E * CHUNK + j] = log_term(work[MUE * CHUNK + j])
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def band_chunk(work, out, band, slots, lobe_slot, deep, mix, gain):  # type: ignore[no-untyped-def]
     """Write the light of one lamp in one band to ``out`` (CHUNK,); ``lobe_slot`` < 0 evaluates the lobe here."""
     base = (MAPS + slots * band) * CHUNK
@@ -260,7 +261,7 @@ def band_chunk(work, out, band, slots, lobe_slot, deep, mix, gain):  # type: ign
         out[j] = work[COMMON * CHUNK + j] * work[DETAIL * CHUNK + j] * w * (work[LOBE * CHUNK + j] + more)
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, parallel=True, error_model="numpy", fastmath=FAST)
 def shade_radiometric(  # type: ignore[no-untyped-def]
     coverage,
     lat,
