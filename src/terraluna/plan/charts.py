@@ -101,7 +101,7 @@ def _timeline(plan: Plan, details: list[Detail], ephemeris: Ephemeris) -> Any:
     figure, axes = plt.subplots(3, 1, figsize=(10, 7), sharex=True, layout="constrained")
     first = details[0]
     for n, leg in enumerate(plan.legs):
-        a, b = leg.grid.span
+        a, b = leg.span
         ets = np.linspace(a, b, _POINTS)
         _rows(first, leg, ets, _dates(ets, ephemeris), axes)
         if n == 0:
@@ -128,7 +128,7 @@ def _best(detail: Detail, ephemeris: Ephemeris) -> Any:
 
     p = detail.proposal
     figure, axes = plt.subplots(3, 1, figsize=(8, 7), sharex=True, layout="constrained")
-    low, high = p.leg.grid.span
+    low, high = p.leg.span
     room = max(0.25 * (p.end - p.start), 60.0)
     ets = np.linspace(max(low, p.start - room), min(high, p.end + room), _AROUND)
     _rows(detail, p.leg, ets, _dates(ets, ephemeris), axes)

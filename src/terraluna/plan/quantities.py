@@ -13,7 +13,7 @@ from typing import Final, Literal
 import numpy as np
 from numba import njit
 
-from terraluna.ephemeris.constants import C_KM_S, EARTH_RADII_KM
+from terraluna.ephemeris.constants import C_KM_S
 from terraluna.plan.discs import depth_inside, limb_gap, outline, plane_frame
 from terraluna.plan.frame_edge import LIMB_POINTS, edge_margin, limb_pixels
 from terraluna.plan.laws import angle_of, attitude, unit_into
@@ -23,6 +23,7 @@ from terraluna.plan.sky import (
     SUN,
     aberrate,
     apparent,
+    body_place,
     body_state,
     craft_state,
     earth_pole,
@@ -34,14 +35,14 @@ from terraluna.plan.sky import (
 Quantity = Literal[
     "separation", "range", "phase", "overlap", "covered", "annular", "declination", "boresight_angle", "frame_margin",
     "bright_limb_offset", "incidence", "emission", "shadow", "slew_rate", "separation_rate", "direction_angle",
+    "zenith_angle",
 ]  # fmt: skip
 QUANTITIES: Final[tuple[Quantity, ...]] = (
     "separation", "range", "phase", "overlap", "covered", "annular", "declination", "boresight_angle", "frame_margin",
     "bright_limb_offset", "incidence", "emission", "shadow", "slew_rate", "separation_rate", "direction_angle",
+    "zenith_angle",
 )  # fmt: skip
 """Order of the numbers in :func:`value`."""
-
-POLAR_KM: Final = EARTH_RADII_KM[2]
 
 EARTH_SPIN: Final = 7.2921151467e-5
 MOON_SPIN: Final = 2.6616995e-6
@@ -49,6 +50,9 @@ MOON_SPIN: Final = 2.6616995e-6
 
 SUN_DRIFT: Final = 2.4e-7
 """Bound on the rate (rad/s) at which the Sun's direction turns as seen from Earth or Moon: 31.4 km/s at 0.98 au."""
+
+ROLL: Final = 7
+"""Place of a law's roll angle among the numbers of a scalar."""
 
 _RATE_STEP_S: Final = 0.5
 
@@ -102,14 +106,18 @@ def _occultation(kind, front, back, sky, et, craft, w6, w3, m):  # type: ignore[
         body = front if which == 0 else back
         if body == EARTH:
             earth_pole(sky, et - lt_a, pole)
+        elif body == CENTER:
+            pole[:] = sky.center_pole
         else:
             pole[0], pole[1], pole[2] = 0.0, 0.0, 1.0
-        polar = POLAR_KM if body == EARTH else sky.radii[body]
-        good = outline(a if which == 0 else b, sky.radii[body], polar, pole, m[0], first if which == 0 else second)
+        good = outline(
+            a if which == 0 else b, sky.radii[body], sky.polar[body], pole, m[0], first if which == 0 else second
+        )
         if not good:
             return -max(abs(far), 1e-9)
-    # An angle on the sky is at least the length in the plane times cos^2 of the largest angle from the axis.
-    reach = min(1.5, sep + max(ra, rb) + 1e-3)
+    # An angle on the sky is at least the length in the plane times cos^2 of the largest angle from the axis, which is
+    # the larger body's centre.
+    reach = min(1.5, max(sep + min(ra, rb), max(ra, rb)) + 1e-3)
     shrink = math.cos(reach) ** 2
     if kind == 0:
         q = -limb_gap(first, second) * shrink
@@ -152,15 +160,36 @@ def _place(ip, fp, sky, et, craft, w6, w3, m):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
+def _zenith(ip, fp, sky, et, craft, w6, w3, m):  # type: ignore[no-untyped-def]
+    """Angle (rad) of the craft from the vertical of a place when what is sent at ``et`` arrives there (XCN)."""
+    body, lt = ip[1], 0.0
+    for _ in range(4):
+        rotation(sky, body, et + lt, m[0])
+        body_place(sky, body, et + lt, w6[0], w6[1])
+        for k in range(3):
+            w3[0, k] = (
+                craft[k] - w6[1, k] - (m[0, 0, k] * fp[16] + m[0, 1, k] * fp[17] + m[0, 2, k] * fp[18])
+            )  # fmt: skip
+        lt = math.sqrt(w3[0] @ w3[0]) / C_KM_S
+    for k in range(3):
+        w3[2, k] = m[0, 0, k] * fp[19] + m[0, 1, k] * fp[20] + m[0, 2, k] * fp[21]
+    return angle_of(w3[0], w3[2])
+
+
+@njit(cache=True)
 def _shadow(ip, sky, et, w6, w3):  # type: ignore[no-untyped-def]
-    """How deep (km) ``b`` reaches into the shadow of ``a``: penumbra (ip[5] = 0) or umbra (1), at ``et`` at ``a``."""
+    """How deep (km) ``b`` reaches into the shadow of ``a``: penumbra (ip[5] = 0) or umbra (1), at ``et`` at ``b``.
+
+    The light that is missing at ``b`` passed ``a`` a light time before, and left the Sun before that: with the Earth's
+    30 km/s, the shadow stands 80 km beside the line through the bodies' places at one time.
+    """
     caster, target = ip[1], ip[2]
-    body_state(sky, caster, et, w6[2], w6[3])
-    light_vector(sky, SUN, et, w6[3], w6, w3[0])
-    # The shadow at the target was cast by light that passed the caster a light time before.
-    light_vector(sky, target, et, w6[3], w6, w3[1])
+    body_state(sky, target, et, w6[2], w6[6])
+    passed = et - light_vector(sky, caster, et, w6[6], w6, w3[1])
+    body_place(sky, caster, passed, w6[2], w6[3])
+    light_vector(sky, SUN, passed, w6[3], w6, w3[0])
     d = math.sqrt(w3[0] @ w3[0])
-    along = -(w3[0] @ w3[1]) / d
+    along = (w3[0] @ w3[1]) / d
     if along <= 0.0:
         return -d
     across = math.sqrt(max(w3[1] @ w3[1] - along * along, 0.0))
@@ -187,7 +216,7 @@ def value(ip, fp, cam, sky, et, w6, w3, m):  # type: ignore[no-untyped-def]
     craft_state(sky, et, w6, craft)
     if q == 12:
         # Seen from the craft: what happens there happened a light time ago.
-        lt = light_vector(sky, ip[1], et, craft, w6, w3[0])
+        lt = light_vector(sky, ip[2], et, craft, w6, w3[0])
         return _shadow(ip, sky, et - lt, w6, w3), 1.0, 1.0
     w6[9, 0] = et
     if q == 0:
@@ -216,6 +245,8 @@ def value(ip, fp, cam, sky, et, w6, w3, m):  # type: ignore[no-untyped-def]
     if q == 10 or q == 11:
         incidence, emission = _place(ip, fp, sky, et, craft, w6, w3, m)
         return (incidence if q == 10 else emission), 1.0, 1.0
+    if q == 16:
+        return _zenith(ip, fp, sky, et, craft, w6, w3, m), 1.0, 1.0
     if q == 14:
         out = 0.0
         for side in range(2):
@@ -268,8 +299,7 @@ def _with_camera(ip, fp, cam, sky, et, craft, w6, w3, m):  # type: ignore[no-unt
     pole = w3[8]
     if body != EARTH:
         pole[0], pole[1], pole[2] = 0.0, 0.0, 1.0
-    polar = POLAR_KM if body == EARTH else sky.radii[body]
-    part = fp[3]
+    polar, part = sky.polar[body], fp[3]
     off = angle_of(turn[2], center)
     pixels = np.empty((LIMB_POINTS, 2))
     outside = off - half
@@ -291,8 +321,8 @@ def rate_bound(ip, fp, cell, eta, dt):  # type: ignore[no-untyped-def]
     """Largest rate of a quantity (in the unit of its bound) over a step, or infinity where none is known.
 
     Args:
-        cell: (3, 3) for Earth, Moon, Sun: largest angular rate of the direction (rad/s), largest speed (km/s), tangent
-            of the largest angular radius.
+        cell: (4, 3) for Earth, Moon, Sun, centre of the orbit: largest angular rate of the direction (rad/s), largest
+            speed (km/s), tangent of the largest angular radius.
         eta: least angle of start and reference at the step's ends, rad.
         dt: length of the step, s.
     """
@@ -315,7 +345,7 @@ def rate_bound(ip, fp, cell, eta, dt):  # type: ignore[no-untyped-def]
         return cell[a, 0]
     if q == 10:
         return 1.01 * (EARTH_SPIN if a == EARTH else MOON_SPIN) + SUN_DRIFT
-    if q == 11:
+    if q == 11 or q == 16:
         # Seen from the place the craft is at most 1.42 times nearer than from the centre while tan(radius) < 0.3.
         spin = EARTH_SPIN if a == EARTH else MOON_SPIN
         return math.inf if cell[a, 2] > 0.3 else 1.5 * (spin + cell[a, 0])
