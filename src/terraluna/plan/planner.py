@@ -32,6 +32,9 @@ from terraluna.trajectory.source import trajectory_from_spec
 
 _RANKING_SAMPLES: Final = 60
 _SCREEN_SAMPLES: Final = 25
+_TIE_PX: Final = 1.0
+_TIE: Final = 1e-3
+"""Differences of a score (px of margin, or relative) that don't matter for the choice of the best moment."""
 
 
 @dataclass(frozen=True)
@@ -255,8 +258,10 @@ def _propose(
 ) -> Proposal:
     ets = spread(Windows((span,)), _RANKING_SAMPLES)
     scores = _scores(leg, camera, pointing, request, ets)
-    k = int(np.argmax(scores))
-    score = float(scores[k])
+    score = float(scores.max())
+    # Of moments as good as the best, the one farthest from the window's ends.
+    as_good = np.flatnonzero(scores >= score - (_TIE_PX if request.prefer == "margin" else _TIE * abs(score)))
+    k = int(as_good[np.argmin(np.abs(ets[as_good] - 0.5 * (span[0] + span[1])))])
     if request.prefer == "earliest":
         score = -span[0]
     elif request.prefer == "longest":
