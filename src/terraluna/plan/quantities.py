@@ -20,12 +20,14 @@ from terraluna.plan.laws import angle_of, attitude, unit_into
 from terraluna.plan.sky import (
     CENTER,
     EARTH,
+    MOON,
     SUN,
     aberrate,
     apparent,
     body_place,
     body_state,
     craft_state,
+    disc_radius,
     earth_pole,
     light_vector,
     rotation,
@@ -67,8 +69,7 @@ def aim(ip, fp, sky, craft, w6, w3, m, out):  # type: ignore[no-untyped-def]
     for b in range(3):
         apparent(sky, b, et, craft, w6, w3[b])
         unit_into(w3[b], w3[3 + b])
-    rho_e = math.asin(min(1.0, sky.radii[0] / math.sqrt(w3[0] @ w3[0])))
-    rho_m = math.asin(min(1.0, sky.radii[1] / math.sqrt(w3[1] @ w3[1])))
+    rho_e, rho_m = disc_radius(sky, EARTH, w3[0]), disc_radius(sky, MOON, w3[1])
     body_state(sky, CENTER, et, w6[0], w6[1])
     for k in range(3):
         w3[7, k] = craft[3 + k] - w6[1, 3 + k]
@@ -90,7 +91,7 @@ def _occultation(kind, front, back, sky, et, craft, w6, w3, m):  # type: ignore[
     lt_a = light_vector(sky, front, et, craft, w6, a)
     light_vector(sky, back, et, craft, w6, b)
     da, db = math.sqrt(a @ a), math.sqrt(b @ b)
-    ra, rb = math.asin(min(1.0, sky.radii[front] / da)), math.asin(min(1.0, sky.radii[back] / db))
+    ra, rb = disc_radius(sky, front, a), disc_radius(sky, back, b)
     sep = angle_of(a, b)
     order = 1.0 if da <= db else -1.0
     far = sep - ra - rb
@@ -193,11 +194,9 @@ def _shadow(ip, sky, et, w6, w3):  # type: ignore[no-untyped-def]
     if along <= 0.0:
         return -d
     across = math.sqrt(max(w3[1] @ w3[1] - along * along, 0.0))
-    if ip[5] == 0:
-        edge = sky.radii[caster] + (sky.radii[SUN] + sky.radii[caster]) * along / d
-    else:
-        edge = sky.radii[caster] - (sky.radii[SUN] - sky.radii[caster]) * along / d
-    return edge + sky.radii[target] - across
+    # Distance of the target's centre from the cone that touches Sun and caster, along the cone's normal.
+    sine = ((sky.radii[SUN] + sky.radii[caster]) if ip[5] == 0 else (sky.radii[caster] - sky.radii[SUN])) / d
+    return sky.radii[target] + sky.radii[caster] + sine * along - math.sqrt(1.0 - sine * sine) * across
 
 
 @njit(cache=True)
@@ -224,9 +223,9 @@ def value(ip, fp, cam, sky, et, w6, w3, m):  # type: ignore[no-untyped-def]
         apparent(sky, ip[2], et, craft, w6, w3[1])
         sep = angle_of(w3[0], w3[1])
         if ip[5] & 1:
-            sep -= math.asin(min(1.0, sky.radii[ip[1]] / math.sqrt(w3[0] @ w3[0])))
+            sep -= disc_radius(sky, ip[1], w3[0])
         if ip[5] & 2:
-            sep -= math.asin(min(1.0, sky.radii[ip[2]] / math.sqrt(w3[1] @ w3[1])))
+            sep -= disc_radius(sky, ip[2], w3[1])
         return sep, 1.0, 1.0
     if q == 1:
         light_vector(sky, ip[1], et, craft, w6, w3[0])
@@ -312,7 +311,7 @@ def _with_camera(ip, fp, cam, sky, et, craft, w6, w3, m):  # type: ignore[no-unt
         away = max(outside, 0.0)
         return -(away * f + 1.0), eta, away / (away * f + 1.0)
     margin = edge_margin(pixels, fp[22], fp[23])
-    reach = min(1.45, half + 2.0 * math.asin(min(1.0, sky.radii[body] * part / math.sqrt(center @ center))))
+    reach = min(1.45, half + 2.0 * disc_radius(sky, body, center))
     return margin, eta, math.cos(reach) ** 2 / f
 
 

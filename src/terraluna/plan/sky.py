@@ -232,6 +232,13 @@ def apparent(sky, body, et, craft, work, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
+def disc_radius(sky, body, vector):  # type: ignore[no-untyped-def]
+    """Angular radius (rad) of a body of its equatorial size at ``vector`` (3,) km; 90 degrees from inside."""
+    far = math.sqrt(vector[0] * vector[0] + vector[1] * vector[1] + vector[2] * vector[2])
+    return math.asin(sky.radii[body] / far) if far > sky.radii[body] else 0.5 * math.pi
+
+
+@njit(cache=True)
 def sun_from(sky, body, epoch, work, out):  # type: ignore[no-untyped-def]
     """Apparent vector (3,) CN+S of the Sun from the centre of a body at ``epoch``; ``work`` (4, 6)."""
     body_state(sky, body, epoch, work[2], work[3])
