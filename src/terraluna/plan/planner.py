@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from terraluna.camera.catalogue import load_camera
 from terraluna.camera.model import Camera
 from terraluna.ephemeris import Ephemeris
-from terraluna.errors import CatalogueError
+from terraluna.errors import CatalogueError, InputError
 from terraluna.missions.catalogue import first_problem
 from terraluna.missions.view import MissionView
 from terraluna.plan.conditions import All, Scalar, half_diagonal_rad, solve
@@ -107,7 +107,7 @@ def make_plan(path: Path, ephemeris: Ephemeris) -> Plan:
     request = read_request(path)
     try:
         return plan_request(request, ephemeris, path.resolve().parent, path.stem)
-    except CatalogueError as error:
+    except InputError as error:
         text = str(error)
         raise CatalogueError(text if str(path) in text else f"{path}: {text}") from None
 
@@ -125,7 +125,7 @@ def plan_request(request: Request, ephemeris: Ephemeris, base: Path, title: str)
         InputError, CatalogueError: the request can't be used.
         CoverageError: the span leaves a trajectory.
     """
-    start, stop = ephemeris.et(request.start), ephemeris.et(request.stop)
+    start, stop = (_time(key, getattr(request, key), ephemeris) for key in ("start", "stop"))
     if not start < stop:
         raise CatalogueError(f"stop: {request.stop} is not after start, {request.start}")
     mission = None if request.mission is None else MissionView.open(request.mission, ephemeris)
@@ -140,6 +140,9 @@ def plan_request(request: Request, ephemeris: Ephemeris, base: Path, title: str)
         pointing = pointing_of(request.pointing, camera, None if mission is None else mission.spec.pointing)
         # What can't be asked for is said before anything is propagated.
         wishes_of(request, camera, pointing)
+        if request.exposure is not None and camera is not None:
+            for name in request.exposure.filters:
+                camera.filter(name)
         searches.append((camera, pointing))
     legs = open_legs(request, mission, ephemeris, base, start, stop)
     proposals: list[Proposal] = []
@@ -156,6 +159,13 @@ def plan_request(request: Request, ephemeris: Ephemeris, base: Path, title: str)
     proposals.sort(key=lambda p: (-p.score, p.start))
     kept = tuple(proposals[: request.max_windows])
     return Plan(request, request.name or title, legs, kept, len(proposals), total, "" if proposals else conflict)
+
+
+def _time(key: str, utc: str, ephemeris: Ephemeris) -> float:
+    try:
+        return ephemeris.et(utc)
+    except InputError as error:
+        raise CatalogueError(f"{key}: {error}") from None
 
 
 def _near(base: Path, name: str) -> str:
@@ -177,7 +187,11 @@ def open_legs(
         for k, table in enumerate(tables):
             spec = dict(table)
             ends = [spec.pop(key, None) for key in ("valid_from", "valid_until")]
-            first, last = (e if t is None else ephemeris.et(str(t)) for t, e in zip(ends, (start, stop), strict=True))
+            names = ("valid_from", "valid_until")
+            first, last = (
+                e if t is None else _time(f"trajectory.{k}.{name}", str(t), ephemeris)
+                for t, e, name in zip(ends, (start, stop), names, strict=True)
+            )
             first, last = max(first, start), min(last, stop)
             if first < last:
                 where = "trajectory" if len(tables) == 1 else f"trajectory.{k}"
