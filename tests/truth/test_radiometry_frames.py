@@ -54,8 +54,6 @@ LIMB_GAIN = 0.7
 """The median departure of the limb falls by a half; single columns go astray on cast shadows in both."""
 LOGGED_S = 60.0
 """The log gives whole minutes."""
-ECLIPSE_FOCAL_PX = 1946.0
-"""106 arcsec a pixel, half the scale of the full field; the Earth's size in the frames gives 1922 to 1958."""
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +132,6 @@ def test_eclipse_shadow(number: int, ephemeris: Ephemeris, materials: dict[str, 
     green = decoded.pixels[:, :, 1].astype(np.float64)
     earth = eclipse.disc(green, frame.earth_near)
     camera = load_camera("longjiang-2-2x")
-    camera = dataclasses.replace(camera, focal_px_x=ECLIPSE_FOCAL_PX, focal_px_y=ECLIPSE_FOCAL_PX)
     trajectory = trajectory_from_spec(eclipse.STATE_28_JUNE, ephemeris)
     scene, offset, rest = eclipse.fitted(ephemeris, trajectory, camera, frame, green, materials)
     assert abs(offset) < LOGGED_S
@@ -163,7 +160,6 @@ def test_mountains_at_the_limb_are_those_of_the_frame(
     decoded = decode_files([test_data / "longjiang2" / "ssdv" / f"img_{number}.ssdv"])[0]
     green = decoded.pixels[:, :, 1].astype(np.float64)
     camera = load_camera("longjiang-2-2x")
-    camera = dataclasses.replace(camera, focal_px_x=ECLIPSE_FOCAL_PX, focal_px_y=ECLIPSE_FOCAL_PX)
     trajectory = trajectory_from_spec(eclipse.STATE_28_JUNE, ephemeris)
     left = {}
     for relief in (0.0, 1.0):
