@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -53,8 +54,9 @@ class PsfModel(Protocol):
         """Return the (n, n) kernel of sum 1."""
 
 
+@lru_cache(maxsize=64)
 def discrete_gaussian(sigma: float) -> NDArray[np.float64]:
-    """Return the (2 h + 1,) discrete Gaussian of variance sigma^2, sum 1 (Lindeberg 1990, IEEE PAMI 12, 234)."""
+    """Return the (2 h + 1,) discrete Gaussian of variance sigma^2, sum 1 (Lindeberg 1990, IEEE PAMI 12, 234); kept."""
     from scipy.special import ive
 
     if sigma <= 0.0:
@@ -65,6 +67,7 @@ def discrete_gaussian(sigma: float) -> NDArray[np.float64]:
     side = ive(np.arange(half + 1), sigma**2)
     kernel: NDArray[np.float64] = np.concatenate([side[:0:-1], side])
     kernel /= kernel.sum()
+    kernel.setflags(write=False)
     return kernel
 
 
