@@ -81,6 +81,13 @@ def read_shares(work, cells, water, water_shape, clouds, cloud_shape):  # type: 
 
 
 @njit(cache=True, inline="always", error_model="numpy", fastmath=FAST)
+def split(place):  # type: ignore[no-untyped-def]
+    """Return the node below a place >= 0 and the distance to it."""
+    node = int(place)
+    return node, place - node
+
+
+@njit(cache=True, inline="always", error_model="numpy", fastmath=FAST)
 def look_up(flat, k, i, j, c, fi, fj, fc, index, scale, out):  # type: ignore[no-untyped-def]
     """Add the value of a (k, suns, views, covers, bands) table, trilinear, times ``scale`` to ``out``.
 
@@ -120,9 +127,7 @@ def side_value(flat, i, c, fi, fc, bands, b):  # type: ignore[no-untyped-def]
 @njit(cache=True, error_model="numpy", fastmath=FAST)
 def limb_sum(flat, start, stride, height, b):  # type: ignore[no-untyped-def]
     """Return a running sum over height at ``height``: nodes every `LIMB_STEP_KM`, ``stride`` apart."""
-    x = min(max(height / LIMB_STEP_KM, 0.0), LIMB_NODES - 1.000001)
-    a = int(x)
-    f = x - a
+    a, f = split(min(max(height / LIMB_STEP_KM, 0.0), LIMB_NODES - 1.000001))
     return (1.0 - f) * flat[start + a * stride + b] + f * flat[start + (a + 1) * stride + b]
 
 
@@ -139,8 +144,7 @@ def add_limb(limb, k, fk, place, height, pixel, out):  # type: ignore[no-untyped
         out: (bands,), updated.
     """
     bands = out.size
-    i = int(place)
-    fi = place - i
+    i, fi = split(place)
     above = height + 0.5 * pixel
     low = max(0.0, height - 0.5 * pixel)
     size = LIMB_NODES * bands
@@ -243,19 +247,11 @@ def shade_earth(  # type: ignore[no-untyped-def]
                     fk = 0.0
                     if count > 1:
                         x = (math.acos(min(1.0, max(-1.0, cos_phase[r, s]))) - first) * per_phase
-                        x = min(max(x, 0.0), count - 1.000001)
-                        k = int(x)
-                        fk = x - k
+                        k, fk = split(min(max(x, 0.0), count - 1.000001))
                     if area > 0.0:
-                        x = work[SUN, j]
-                        i = int(x)
-                        fi = x - i
-                        x = work[VIEW, j]
-                        v = int(x)
-                        fv = x - v
-                        x = work[COVER, j]
-                        c = int(x)
-                        fc = x - c
+                        i, fi = split(work[SUN, j])
+                        v, fv = split(work[VIEW, j])
+                        c, fc = split(work[COVER, j])
                         wet = work[WET, j]
                         if wet > 0.0:
                             look_up(over_sea, k, i, v, c, fi, fv, fc, index, wet * (1.0 - fk), out)
