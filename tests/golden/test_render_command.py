@@ -86,7 +86,8 @@ def test_pictures_from_the_detector(call: Call, tmp_path: Path, name: str) -> No
     ("change", "said"),
     [
         (('filters = ["v"]', 'filters = ["u"]'), "'u'"),
-        (("seed = 7", "exposure_s = -1.0"), "simulation.exposure_s"),
+        (("seed = 7", "exposure_s = -1.0"), "simulation.exposure_s: Input should be greater than or equal to 0\n"),
+        (("seed = 7", "exposure_s = [-1.0]"), "simulation.exposure_s.0: Input should be greater"),
         (("seed = 7", "effects = { shoot = true }"), "effects.shoot"),
         (("seed = 7", "memory_limit_gb = 0.0001"), "limit"),
         (("tile = [860, 480, 64, 64]", "tile = [860, 480, 6400, 64]"), "px"),

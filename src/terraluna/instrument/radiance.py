@@ -128,13 +128,19 @@ def fill_rates(image, edges, electrons_s, members, rate):  # type: ignore[no-unt
         rate: (h, w, bands), written in these bands.
     """
     for i in prange(image.shape[0]):
-        for j in range(image.shape[1]):
-            for n in range(members.size):
-                total = 0.0
-                for k in range(edges[n], edges[n + 1]):
-                    total += image[i, j, k]
-                # The FFT of wide wings leaves rounding noise below zero.
-                rate[i, j, members[n]] = electrons_s[n] * max(total, 0.0) / (edges[n + 1] - edges[n])
+        for n in range(members.size):
+            target = rate[i, :, members[n]]
+            gain = electrons_s[n] / (edges[n + 1] - edges[n])
+            source = image[i, :, edges[n]]
+            for j in range(target.size):
+                target[j] = gain * source[j]
+            for k in range(edges[n] + 1, edges[n + 1]):
+                source = image[i, :, k]
+                for j in range(target.size):
+                    target[j] += gain * source[j]
+            # The FFT of wide wings leaves rounding noise below zero.
+            for j in range(target.size):
+                target[j] = max(target[j], 0.0)
 
 
 def radiance_factor(

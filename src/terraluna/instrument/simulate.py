@@ -192,7 +192,7 @@ def simulate(
         raise InputError(
             f"camera {whole.id!r}: {part.width} x {part.height} px in {len(names)} bands need about "
             f"{memory / 1e9:.1f} GB, more than the limit of {opts.memory_limit / 1e9:.1f} GB; "
-            "simulate tiles or raise the limit"
+            "simulate tiles (--tile) or raise the limit (memory_limit_gb)"
         )
     bands = tuple(radiometry(whole, name) for name in names)
     given = None if exposures_s == "auto" else _exposures(whole, names, exposures_s)

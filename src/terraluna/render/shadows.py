@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +31,12 @@ NECKEL_LABS_1994: dict[float, tuple[float, float, float, float, float, float]] =
 """Wavelength (nm) -> A0..A5 of I(mu)/I(1) = sum A_k mu^k: Neckel & Labs 1994, Solar Physics 153, 91, table 1."""
 
 
+@lru_cache(maxsize=4)
+def _gauss(count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    nodes, weights = np.polynomial.legendre.leggauss(count)
+    return nodes, weights
+
+
 def sun_rings(coefficients: NDArray[np.float64], rings: int = RINGS) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the solar disc as rings for `shade_layer`.
 
@@ -40,7 +47,7 @@ def sun_rings(coefficients: NDArray[np.float64], rings: int = RINGS) -> tuple[ND
     Returns:
         (rings,) radii in solar radii, and (rings, bands) weights that sum to 1 over the rings.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(rings)
+    nodes, weights = _gauss(rings)
     square = 0.5 * (nodes + 1.0)
     mu = np.sqrt(square)
     intensity = np.stack([np.polynomial.polynomial.polyval(mu, c) for c in np.atleast_2d(coefficients)], axis=1)

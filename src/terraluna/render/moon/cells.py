@@ -100,19 +100,21 @@ def albedo_means(albedo: Pyramid) -> NDArray[np.float32]:
     Its mean a square degree up to 70 degrees of latitude; beyond, where the parameters only continue their rim, the
     mean continued likewise (see `terraluna.photometry.hapke.sharpening_ratio`).
     """
-    cube = np.asarray(albedo.level(min(MEANS_LEVEL, albedo.count - 1)), dtype=np.float64)
-    binned = _bins(_bins(cube, ROWS).transpose(1, 0, 2), COLUMNS).transpose(1, 0, 2)
-    means = [binned[:, :, c] / sharpening_ratio(binned[:, :, c]) for c in range(cube.shape[2])]
+    cube = albedo.level(min(MEANS_LEVEL, albedo.count - 1))
+    means = []
+    for channel in range(cube.shape[2]):
+        binned = _bins(_bins(cube[:, :, channel].astype(np.float64), ROWS).T, COLUMNS).T
+        means.append(binned / sharpening_ratio(binned))
     return np.ascontiguousarray(np.stack(means, axis=2), dtype=np.float32)
 
 
 def _bins(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """Return means over ``count`` equal parts of the first axis; a row on an edge counts by its shares."""
+    """Return means of (n, m) over ``count`` equal parts of the first axis; a row on an edge counts by its shares."""
     size = values.shape[0]
-    total = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
+    total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
     edges = np.arange(count + 1) * (size / count)
     low = np.minimum(edges.astype(np.int64), size - 1)
-    share = (edges - low)[:, None, None]
+    share = (edges - low)[:, None]
     sums: NDArray[np.float64] = np.diff(total[low] + share * (total[low + 1] - total[low]), axis=0)
     return np.asarray(sums * (count / size), dtype=np.float64)
 

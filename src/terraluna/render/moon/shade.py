@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numba import njit, prange
 
-from terraluna.render.angles import map_cells
+from terraluna.render.angles import find_cells, read_channel
 from terraluna.render.compiling import FAST
 from terraluna.render.moon.castshadow import (
     LOW_SUN,
@@ -43,33 +43,10 @@ ALBEDO, LOBE, DETAIL, FX, FY, MAPS = 24, 25, 26, 27, 28, 29
 band's values. From MAPS on: the cell table's values, then the albedo map's."""
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
-def find_cells(work, cells, height, width):  # type: ignore[no-untyped-def]
-    """Write the four cells (4 CHUNK,) and the weights of a map for one chunk; the flat cells are unsigned."""
-    for j in range(CHUNK):
-        i0, i1, j0, j1, fy, fx = map_cells(height, width, work[LAT * CHUNK + j], work[LON * CHUNK + j])
-        cells[j] = i0 * width + j0
-        cells[CHUNK + j] = i0 * width + j1
-        cells[2 * CHUNK + j] = i1 * width + j0
-        cells[3 * CHUNK + j] = i1 * width + j1
-        work[FX * CHUNK + j] = fx
-        work[FY * CHUNK + j] = fy
-
-
-@njit(cache=True, error_model="numpy", fastmath=FAST)
-def read_channel(work, cells, flat, channels, channel, slot):  # type: ignore[no-untyped-def]
-    """Write one channel of a flat map (h w channels,) at the cells found."""
-    # Unsigned, so that no index has to be tested for counting from the end.
-    of = np.uint64(channels)
-    at = np.uint64(channel)
-    for j in range(CHUNK):
-        a = np.float64(flat[cells[j] * of + at])
-        b = np.float64(flat[cells[CHUNK + j] * of + at])
-        c = np.float64(flat[cells[2 * CHUNK + j] * of + at])
-        d = np.float64(flat[cells[3 * CHUNK + j] * of + at])
-        upper = a + work[FX * CHUNK + j] * (b - a)
-        lower = c + work[FX * CHUNK + j] * (d - c)
-        work[slot * CHUNK + j] = upper + work[FY * CHUNK + j] * (lower - upper)
+@njit(cache=True, inline="always", error_model="numpy", fastmath=FAST)
+def slot(work, number):  # type: ignore[no-untyped-def]
+    """Return the view (CHUNK,) of a slot."""
+    return work[number * CHUNK : (number + 1) * CHUNK]
 
 
 @njit(cache=True, error_model="numpy", fastmath=FAST)
@@ -162,10 +139,10 @@ def read_table(work, cells, table, values):  # type: ignore[no-untyped-def]
     """
     one = np.float32(1.0)
     for j in range(CHUNK):
-        a = cells[j]
-        b = cells[CHUNK + j]
-        c = cells[2 * CHUNK + j]
-        d = cells[3 * CHUNK + j]
+        a = cells[0, j]
+        b = cells[1, j]
+        c = cells[2, j]
+        d = cells[3, j]
         fx = np.float32(work[FX * CHUNK + j])
         fy = np.float32(work[FY * CHUNK + j])
         wa = (one - fx) * (one - fy)
@@ -183,11 +160,12 @@ def read_maps(work, cells, values, table, table_shape, albedo, albedo_shape):  #
     """Write the values of the cell table and the detail of the albedo map for one chunk."""
     deep = table.shape[1]
     channels = albedo_shape[2]
-    find_cells(work, cells, table_shape[0], table_shape[1])
+    fx, fy = slot(work, FX), slot(work, FY)
+    find_cells(slot(work, LAT), slot(work, LON), table_shape[0], table_shape[1], cells, fx, fy)
     read_table(work, cells, table, values)
-    find_cells(work, cells, albedo_shape[0], albedo_shape[1])
+    find_cells(slot(work, LAT), slot(work, LON), albedo_shape[0], albedo_shape[1], cells, fx, fy)
     for c in range(channels):
-        read_channel(work, cells, albedo, channels, c, MAPS + deep + c)
+        read_channel(cells, fx, fy, albedo, channels, c, slot(work, MAPS + deep + c))
         # The last values of the table are the means that the albedo map is divided by.
         mean = (MAPS + deep - channels + c) * CHUNK
         fine = (MAPS + deep + c) * CHUNK
@@ -329,7 +307,7 @@ def shade_radiometric(  # type: ignore[no-untyped-def]
     for i in prange(rows):
         work = np.zeros((MAPS + deep + channels) * CHUNK)
         out = np.empty(CHUNK)
-        cells = np.empty(4 * CHUNK, dtype=np.uint64)
+        cells = np.empty((4, CHUNK), dtype=np.uint64)
         values = np.empty(deep, dtype=np.float32)
         for chunk in range(chunks):
             start = chunk * CHUNK
@@ -349,9 +327,10 @@ def shade_radiometric(  # type: ignore[no-untyped-def]
             any_earth = False
             if any_seen:
                 if relief:
-                    find_cells(work, cells, slopes_shape[0], slopes_shape[1])
-                    read_channel(work, cells, slopes, 2, 0, EAST)
-                    read_channel(work, cells, slopes, 2, 1, NORTH)
+                    fx, fy = slot(work, FX), slot(work, FY)
+                    find_cells(slot(work, LAT), slot(work, LON), slopes_shape[0], slopes_shape[1], cells, fx, fy)
+                    read_channel(cells, fx, fy, slopes, 2, 0, slot(work, EAST))
+                    read_channel(cells, fx, fy, slopes, 2, 1, slot(work, NORTH))
                     for j in range(CHUNK):
                         work[EAST * CHUNK + j] *= exaggeration
                         work[NORTH * CHUNK + j] *= exaggeration
