@@ -260,6 +260,13 @@ def test_tables_and_calendar(ephemeris: Ephemeris, february: Plan) -> None:
     assert text.count("BEGIN:VEVENT") == 2
     assert all(len(line.encode()) <= 75 for line in text.split("\r\n"))
     assert "DTSTART:20190203T135547Z" in text
+    # RFC 5545: lines end with CR LF, long ones go on after a space, commas are escaped, an event ends after its start.
+    assert text.count("\n") == text.count("\r\n")
+    unfolded = [line.split(":", 1) for line in text.replace("\r\n ", "").split("\r\n") if ":" in line]
+    assert report["windows"][0]["why"] in dict(unfolded[::-1])["DESCRIPTION"].replace("\\,", ",")
+    short = {**report, "windows": [{**report["windows"][0], "end_utc": report["windows"][0]["start_utc"]}]}
+    stamps = dict(line.split(":", 1) for line in calendar(short).split("\r\n") if line.startswith("DT"))
+    assert stamps["DTSTART"] < stamps["DTEND"]
 
 
 def february_without_extras(plan: Plan) -> Plan:
