@@ -15,6 +15,7 @@ import spiceypy as spice
 from terraluna.camera import load_camera
 from terraluna.ephemeris import Ephemeris
 from terraluna.errors import CatalogueError, CoverageError, InputError
+from terraluna.missions.catalogue import load_mission
 from terraluna.missions.view import MissionView
 from terraluna.plan.attitude_files import CAMERA_ID, CLOCK_ID, aem_text, ck_bytes, frame_kernel
 from terraluna.plan.budget import budget
@@ -26,6 +27,8 @@ from terraluna.plan.report import plan_report, work_out
 from terraluna.plan.request import DownlinkTable, Request
 from terraluna.plan.search import sample
 from terraluna.scene import Observer, build_scene
+from terraluna.trajectory.oem import write_oem
+from terraluna.trajectory.spk import write_spk
 
 EDGE_PX = 0.05
 """The aim for the limb at a window's edge."""
@@ -36,6 +39,9 @@ POINTING_DEG = 1.0
 PAPER_MOON_KM, PAPER_EARTH_KM = 1.40e4, 3.91e5
 PAPER_EARTH_ROUNDING_KM = 3000.0
 """Three digits, and the free returns that the published facts allow span 391,386 to 392,427 km."""
+
+SAME_EDGE_S = 0.01
+"""The aim for window edges; a table in microseconds and micrometres, a sample a minute, is far better."""
 
 CLOCK_TICK_RAD = 1e-7
 """A CK tick is 15 microseconds; the quaternions carry 15 digits."""
@@ -349,3 +355,39 @@ def test_bad_requests_are_one_line(ephemeris: Ephemeris) -> None:
             plan_request(Request.model_validate(raw), ephemeris, Path(), "x")
         assert words in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+def test_other_sources_lead_to_the_same_windows(ephemeris: Ephemeris, february: Plan, tmp_path: Path) -> None:
+    """The orbit as SPK, table and OEM beside the request; a planned window differs by what interpolation leaves."""
+    leg = february.legs[0]
+    ets = np.arange(leg.span[0] - 600.0, leg.span[0] + 6.0 * 86400.0, 60.0)
+    write_spk(tmp_path / "craft.bsp", leg.trajectory, ets, -9910)
+    write_oem(tmp_path / "craft.oem", leg.trajectory, ets, ephemeris)
+    states = leg.trajectory.states(ets)
+    rows = [",".join([ephemeris.utc(t, 6), *(f"{v:.9f}" for v in s)]) for t, s in zip(ets, states, strict=True)]
+    (tmp_path / "craft.csv").write_text("\n".join(["utc,x,y,z,vx,vy,vz", *rows]) + "\n")
+    sources = [
+        {"kind": "spk", "file": "craft.bsp", "target": -9910},
+        {"kind": "table", "file": "craft.csv", "center": "moon"},
+        {"kind": "oem", "file": "craft.oem"},
+    ]
+    spec = load_mission("longjiang-2").pointing
+    for source in sources:
+        request = Request.model_validate(
+            {
+                "trajectory": source, "camera": "longjiang-2", "start": february.request.start,
+                "stop": "2019-02-04T00:00:00", "min_duration_s": 60,
+                "pointing": {
+                    "law": "anti-sun", "offset_x_deg": spec.offset_x_deg, "offset_y_deg": spec.offset_y_deg,
+                    "roll": "pair", "roll_angle_deg": spec.pair_angle_deg,
+                },
+                "want": february.request.want.model_dump(exclude_unset=True),
+                "forbid": {"earth_hidden": True, "sun_within_deg": 40},
+            }
+        )  # fmt: skip
+        plan = plan_request(request, ephemeris, tmp_path, "x")
+        limit = ephemeris.et("2019-02-04T00:00:00")
+        wanted = sorted((p.start, p.end) for p in february.proposals if p.end < limit)
+        found = sorted((p.start, p.end) for p in plan.proposals)
+        assert len(wanted) == 2
+        np.testing.assert_allclose(found, wanted, rtol=0.0, atol=SAME_EDGE_S)
