@@ -99,10 +99,11 @@ def test_straight_edge_is_no_disc() -> None:
 def test_a_camera_may_see_a_wide_disc() -> None:
     camera = load_camera("longjiang-2")
     y, x = np.mgrid[:480, :640]
-    wide = np.clip(215.0 - np.hypot(x - 320.0, y - 240.0) + 0.5, 0.0, 1.0) * 150.0 + 10.0
+    wide = np.clip(200.0 - np.hypot(x - camera.cx, y - camera.cy) + 0.5, 0.0, 1.0) * 150.0 + 10.0
     (body,) = measure_image(wide, camera=camera).bodies
-    # A circle's cone on the axis: atan(215 / 962.29).
-    assert body.half_angle_rad == pytest.approx(np.arctan(215.0 / camera.focal_px_x), abs=2e-4)
+    # A circle about the axis stays one under radial distortion: its cone opens to the direction of a point on it.
+    edge = camera.unproject([camera.cx + 200.0, camera.cy])
+    assert body.half_angle_rad == pytest.approx(np.arccos(edge[2]), abs=2e-4)
 
 
 @pytest.mark.parametrize("bad", [np.zeros((4, 4)), np.zeros((20, 20, 7)), np.zeros((20, 20), complex), np.zeros(9)])

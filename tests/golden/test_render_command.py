@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,6 +52,25 @@ def test_fits_header_and_truth(call: Call, tmp_path: Path) -> None:
         x, y = WCS(body.header).world_to_pixel_values(72.119698, -28.668439)
         rows, columns = np.nonzero(hdus["MASK_EARTH"].data > 0.5)
         assert (float(x), float(y)) == pytest.approx((columns.mean(), rows.mean()), abs=0.3)
+
+
+@pytest.mark.parametrize(("mission", "phase"), [("hayabusa2", None), ("tianwen-1", "103")])
+def test_moon_beyond_the_measured_phases_is_flagged(
+    call: Call, tmp_path: Path, mission: str, phase: str | None
+) -> None:
+    """Hayabusa2's Moon is seen at 51 degrees of phase, Tianwen-1's at 103: LIME's data end at 90."""
+    scene = tmp_path / "scene.toml"
+    scene.write_text(f'mission = "{mission}"\n[simulation]\ntile = [0, 0, 16, 16]\nstars = false\n')
+    out = tmp_path / "frame.fits"
+    code, text, _ = call("render", str(scene), "-o", str(out), "--json")
+    assert code == 0
+    notes = json.loads(text)["moon_level"]
+    with fits.open(out) as hdus:
+        header = hdus[0].header
+        assert header["MOONLVL"] == ("measured" if phase is None else "extrapolated")
+        comments = " ".join(header.get("COMMENT", []))
+    assert (phase is None and not notes) or f"phase {phase}" in notes[0]
+    assert phase is None or f"phase {phase}" in comments
 
 
 @pytest.mark.parametrize("name", ["frame.png", "frame.jpg"])

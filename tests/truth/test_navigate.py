@@ -16,8 +16,10 @@ from terraluna.missions.view import MissionView
 from terraluna.opnav import limb_directions
 from terraluna.opnav.dating import date_by_limb, date_frames, locate_along_track
 from terraluna.opnav.measure import measure_file
-from terraluna.opnav.navigate import NavigateOptions, Navigation, body_fix, navigate_files
+from terraluna.opnav.navigate import NavigateOptions, body_fix, navigate_files
+from terraluna.opnav.navigation import Navigation
 from terraluna.opnav.sequential import SeriesFrame, Unknown, Unknowns
+from terraluna.opnav.setting import Setting
 from terraluna.opnav.types import LimbPoints
 from terraluna.trajectory import trajectory_from_spec
 
@@ -44,7 +46,7 @@ def series(view: MissionView, test_data: Path) -> Navigation:
     folder = test_data / "longjiang2"
     return navigate_files(
         [folder / "ssdv" / f"img_{n}.ssdv" for n in SERIES],
-        view,
+        Setting.of_mission(view),
         times=read_log(folder / "frames.csv"),
         options=NavigateOptions(fitted_times=True),
     )
@@ -136,8 +138,10 @@ def test_july_frames_yield_the_published_clock(number: int, test_data: Path, eph
 
 
 def test_times_are_needed(view: MissionView, test_data: Path) -> None:
-    with pytest.raises(InputError, match=r"img_173\.ssdv: its time is not known; give it in the table of --log"):
-        navigate_files([test_data / "longjiang2" / "ssdv" / "img_173.ssdv"], view)
+    with pytest.raises(
+        InputError, match=r"img_173\.ssdv: its time is not known; give it with --at, or in the table of --log"
+    ):
+        navigate_files([test_data / "longjiang2" / "ssdv" / "img_173.ssdv"], Setting.of_mission(view))
 
 
 def test_log_without_columns_is_named(tmp_path: Path) -> None:

@@ -150,6 +150,7 @@ class Camera:
         cx: principal point, px to the right.
         cy: principal point, px down.
         pixel_um: pixel size, micrometres, or None.
+        focal_sigma_px: standard deviation of the focal length where a calibration gives one, or None.
         distortion: see :class:`Distortion`.
         psf: see :class:`Psf`.
         detector: see :class:`Detector`.
@@ -171,6 +172,7 @@ class Camera:
     cy: float
     detector: Detector
     pixel_um: float | None = None
+    focal_sigma_px: float | None = None
     distortion: Distortion = field(default_factory=Distortion)
     psf: Psf = field(default_factory=Psf)
     optics: Optics | None = None

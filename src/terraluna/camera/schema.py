@@ -27,6 +27,7 @@ class GeometryTable(_Table):
     focal_length_mm: float | None = Field(default=None, gt=0)
     pixel_um: float | None = Field(default=None, gt=0)
     focal_px: float | None = Field(default=None, gt=0)
+    focal_sigma_px: float | None = Field(default=None, gt=0)
     principal_point_px: list[float] | None = Field(default=None, min_length=2, max_length=2)
 
     @model_validator(mode="after")
@@ -167,6 +168,7 @@ class CameraFile(_Table):
             cx=center[0],
             cy=center[1],
             pixel_um=g.pixel_um,
+            focal_sigma_px=g.focal_sigma_px,
             detector=Detector(**detector),
             distortion=self.distortion.build(),
             psf=Psf(**psf),

@@ -11,7 +11,9 @@ from terraluna.cli.common import EXIT_NO, JsonFlag, fail, output_folder, say, sa
 from terraluna.errors import InputError
 
 if TYPE_CHECKING:
-    from terraluna.opnav.navigate import ImageFix, Navigation
+    from terraluna.ephemeris import Ephemeris
+    from terraluna.opnav.navigation import ImageFix, Navigation
+    from terraluna.opnav.setting import Setting
 
 _IMAGE_COLUMNS = ("image", "image_id", "file")
 _TIME_COLUMNS = ("utc", "taken_utc", "time")
@@ -19,7 +21,11 @@ _TIME_COLUMNS = ("utc", "taken_utc", "time")
 
 def navigate(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGES...", help="Pictures, or SSDV packets.")],
-    mission: Annotated[str, typer.Option("--mission", metavar="M", help="Mission, or a scene file.")],
+    mission: Annotated[str | None, typer.Option("--mission", metavar="M", help="Mission, or a scene file.")] = None,
+    trajectory: Annotated[
+        Path | None,
+        typer.Option("--trajectory", metavar="FILE", help="OEM or SPK; the camera then comes from the picture's EXIF."),
+    ] = None,
     log: Annotated[
         Path | None, typer.Option("--log", metavar="FILE.csv", help="Times: columns image (name or number) and utc.")
     ] = None,
@@ -33,8 +39,23 @@ def navigate(
     search: Annotated[
         float, typer.Option("--search", metavar="S", help="Search the clock so far from the log.")
     ] = 3600.0,
+    clock_sigma: Annotated[
+        float,
+        typer.Option("--clock-sigma", metavar="S", help="Error of an EXIF time, while the focal length is refined."),
+    ] = 2.0,
     fitted_times: Annotated[
         bool, typer.Option("--fitted-times", help="Fix at the times that the trajectory dates the pictures to.")
+    ] = False,
+    stars: Annotated[bool, typer.Option("--stars/--no-stars", help="Look for stars.")] = True,
+    scale_free: Annotated[
+        bool, typer.Option("--scale-free", help="Published pictures, cropped or resized: their scale is not known.")
+    ] = False,
+    north: Annotated[
+        float | None,
+        typer.Option("--north", metavar="DEG", help="Earth's north in such a picture, from up, counter-clockwise."),
+    ] = None,
+    smooth: Annotated[
+        bool, typer.Option("--smooth", help="Run a series through the sequential filter and its smoother too.")
     ] = False,
     overlay: Annotated[
         Path | None, typer.Option("--overlay", metavar="DIR", help="Draw points, fits and residuals of each picture.")
@@ -42,31 +63,39 @@ def navigate(
     oem: Annotated[
         Path | None, typer.Option("--oem", metavar="FILE", help="Write the orbit of a series, with covariance.")
     ] = None,
+    spk: Annotated[
+        Path | None, typer.Option("--spk", metavar="FILE", help="Write the orbit of a series as an SPK.")
+    ] = None,
+    spk_id: Annotated[int, typer.Option("--spk-id", metavar="N", help="NAIF number of the spacecraft in it.")] = -999,
     json: JsonFlag = False,
 ) -> None:
     """Fix the spacecraft's position from the Earth and the Moon in each picture; date the pictures; fit the orbit."""
-    from terraluna.camera.catalogue import load_camera
     from terraluna.ephemeris import Ephemeris
-    from terraluna.missions.view import MissionView
     from terraluna.opnav.navigate import NavigateOptions, navigate_files
 
     if at is not None and len(images) != 1:
         raise InputError("--at is the time of a single picture; give a table with --log for several")
+    if mission is None and trajectory is None and camera is None:
+        raise InputError("say what is known: --mission M, --trajectory FILE (a photo with EXIF), or --camera NAME")
     times = {} if log is None else read_log(log)
     if at is not None:
         times[images[0].name] = at
+    options = NavigateOptions(
+        systematic_px=sigma_px,
+        search_s=search,
+        clock_sigma_s=clock_sigma,
+        fitted_times=fitted_times,
+        stars=stars,
+        scale_free=scale_free,
+        north_deg=north,
+        filtered=smooth,
+    )
     with Ephemeris() as ephemeris:
-        result = navigate_files(
-            images,
-            MissionView.open(mission, ephemeris),
-            times=times,
-            camera=None if camera is None else load_camera(camera),
-            options=NavigateOptions(systematic_px=sigma_px, search_s=search, fitted_times=fitted_times),
-        )
+        result = navigate_files(images, _setting(ephemeris, mission, trajectory, camera), times=times, options=options)
         if overlay is not None:
             _write_overlays(overlay, result)
-        if oem is not None:
-            _write_oem(oem, result, ephemeris, Path(mission).stem)
+        if oem is not None or spk is not None:
+            _write_orbit(result, ephemeris, oem, spk, spk_id, Path(mission or "spacecraft").stem)
         report = result.report(ephemeris)
     if json:
         say_json(report)
@@ -76,6 +105,22 @@ def navigate(
         if not json:
             fail(f"refused: {', '.join(result.reasons)}")
         raise typer.Exit(EXIT_NO)
+
+
+def _setting(ephemeris: Ephemeris, mission: str | None, trajectory: Path | None, camera: str | None) -> Setting:
+    from dataclasses import replace
+
+    from terraluna.camera.catalogue import load_camera
+    from terraluna.missions.view import MissionView
+    from terraluna.opnav.setting import Setting
+    from terraluna.trajectory import trajectory_from_file
+
+    known = None if camera is None else load_camera(camera)
+    if mission is None:
+        setting = Setting(ephemeris, known)
+    else:
+        setting = Setting.of_mission(MissionView.open(mission, ephemeris), known)
+    return setting if trajectory is None else replace(setting, trajectory=trajectory_from_file(trajectory, ephemeris))
 
 
 def read_log(path: Path) -> dict[str, str]:
@@ -110,21 +155,25 @@ def _write_overlays(folder: Path, result: Navigation) -> None:
         write_bytes(target / f"{Path(item.image).stem}.png", buffer.getvalue())
 
 
-def _write_oem(path: Path, result: Navigation, ephemeris: object, mission: str) -> None:
+def _write_orbit(
+    result: Navigation, ephemeris: Ephemeris, oem: Path | None, spk: Path | None, spk_id: int, name: str
+) -> None:
     import numpy as np
 
-    from terraluna.ephemeris import Ephemeris
     from terraluna.errors import RefusedError
-    from terraluna.opnav.sequential import write_series_oem
+    from terraluna.opnav.sequential import write_series_oem, write_series_spk
 
-    assert isinstance(ephemeris, Ephemeris)
     if result.orbit is None or result.dynamics is None or result.orbit.status == "refused":
+        option = "--oem" if oem is not None else "--spk"
         raise RefusedError(
-            "--oem: the pictures gave no orbit; at least three with both bodies and one clock are needed"
+            f"{option}: the pictures gave no orbit; at least three with both bodies and one clock are needed"
         )
     ets = [f.et for f in result.orbit.frames]
     times = np.arange(min(ets), max(ets) + 60.0, 60.0)
-    write_series_oem(path, result.orbit, result.dynamics, times, ephemeris, name=mission)
+    if oem is not None:
+        write_series_oem(oem, result.orbit, result.dynamics, times, ephemeris, name=name)
+    if spk is not None:
+        write_series_spk(spk, result.orbit, result.dynamics, times, spk_id)
 
 
 def _print(result: Navigation) -> None:
@@ -145,7 +194,7 @@ def _print(result: Navigation) -> None:
 
 def _print_fix(item: ImageFix) -> None:
     fix = item.fix
-    notes = f" ({', '.join(fix.reasons)})" if fix.reasons else ""
+    notes = f" ({', '.join(item.reasons)})" if item.reasons else ""
     if fix.status == "refused":
         say(f"{item.image}: no position{notes}")
     else:
@@ -153,8 +202,29 @@ def _print_fix(item: ImageFix) -> None:
         sigma = fix.covariance_km2.diagonal() ** 0.5
         say(
             f"{item.image}: {item.utc}  {moon:,.0f} km from the Moon, sigma {sigma.max():.0f} km at most  "
-            f"{fix.status}{notes}"
+            f"{item.status}{notes}"
         )
-    clock = item.clock
-    if clock is not None and clock.status != "refused":
-        say(f"  the orbit dates it {clock.offset_s:+.1f} +- {clock.sigma_s:.1f} s from its logged time")
+    if item.stars is not None and item.stars.status != "refused":
+        seen = item.report()["stars"]
+        planets = "".join(f", {p['name']} at {p['x']:.1f} {p['y']:.1f}" for p in seen["planets"])
+        say(
+            f"  {seen['matched']} stars and planets: boresight {seen['boresight_ra_deg']:.3f} "
+            f"{seen['boresight_dec_deg']:+.3f} deg, false match {seen['false_match_probability']:.0e}{planets}"
+        )
+    if item.focal is not None:
+        say(
+            f"  focal length {item.focal.focal_px:.1f} +- {item.focal.sigma_px:.1f} px by the discs "
+            f"(the label says {item.focal.label_px:.1f})"
+        )
+    if item.scale is not None and item.scale.found is not None:
+        found = item.scale.found
+        ranges, sigmas = found.ranges_km, found.ranges_sigma_km
+        say(
+            f"  scale free: Earth at {ranges[0]:,.0f} +- {sigmas[0]:,.0f} km, "
+            f"Moon at {ranges[1]:,.0f} +- {sigmas[1]:,.0f} km"
+        )
+    offset = item.offset
+    if offset is not None and item.scale is not None:
+        say(f"  the picture dates itself {offset[0] / 60.0:+.0f} +- {offset[1] / 60.0:.0f} min from its logged time")
+    elif offset is not None:
+        say(f"  the orbit dates it {offset[0]:+.1f} +- {offset[1]:.1f} s from its logged time")

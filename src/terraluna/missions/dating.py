@@ -12,6 +12,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from terraluna.errors import InputError, RefusedError
+from terraluna.missions.model import PictureEvidence
 from terraluna.missions.quantities import bright_limb_from_pair_deg
 from terraluna.missions.view import MissionView
 
@@ -30,14 +31,18 @@ class PictureDate:
     measurements: int
 
 
-def date_picture(view: MissionView) -> PictureDate:
-    """Fit the time of a mission's published picture to its trajectory.
+def date_picture(view: MissionView, measured: PictureEvidence | None = None) -> PictureDate:
+    """Fit the time of a picture to a mission's trajectory.
+
+    Args:
+        view: the mission.
+        measured: numbers measured on the picture; those of the mission's file if left out.
 
     Raises:
         InputError: the mission's file holds no evidence.
         RefusedError: no time within a day fits (chi-square above its 99.9 % bound), or the best is at the edge.
     """
-    evidence = view.spec.evidence
+    evidence = measured or view.spec.evidence
     if evidence is None:
         raise InputError(f"{view.spec.id}: its file holds no measured picture, so the picture cannot be dated")
 
@@ -49,12 +54,12 @@ def date_picture(view: MissionView) -> PictureDate:
             sigma = evidence.separation_over_earth_diameter_sigma or np.inf
             out.append((value - evidence.separation_over_earth_diameter) / sigma)
         sigma = evidence.direction_sigma_deg or np.inf
-        for name, measured in (
+        for name, seen in (
             ("earth", evidence.earth_bright_limb_minus_pair_deg),
             ("moon", evidence.moon_bright_limb_minus_pair_deg),
         ):
-            if measured is not None:
-                difference = bright_limb_from_pair_deg(scene, name) - measured  # type: ignore[arg-type]
+            if seen is not None:
+                difference = bright_limb_from_pair_deg(scene, name) - seen  # type: ignore[arg-type]
                 out.append(((difference + 180.0) % 360.0 - 180.0) / sigma)
         return out
 

@@ -36,6 +36,9 @@ STEP_S: Final = 60.0
 _RIVAL: Final = 9.0
 """A second time whose chi-square is not higher by this much (3 sigma) is possible too."""
 
+_SEARCH_TURNS: Final = 2
+"""Iterations of each attitude while searching: the first comes from two directions and is near already."""
+
 _WIDE: Final = 1e6
 """Sigma, s, of a clock or shift about which nothing is known."""
 
@@ -305,7 +308,7 @@ def _cost(
         return float("inf")
     total = 0.0
     for i, model in enumerate(models):
-        rows = model.rows(states[i], partials[i], values)
+        rows = model.rows(states[i], partials[i], values, turns=_SEARCH_TURNS)
         if rows is not None:
             # A single bad frame must not decide where the search starts.
             total += min(float(rows.residual @ rows.residual), 1e8)

@@ -22,10 +22,12 @@ class AttitudePrior:
     Attributes:
         rotation: (3, 3) J2000 -> camera.
         covariance_rad2: (3, 3) of the small rotation about the camera axes.
+        source: what is reported as evidence, e.g. "stars".
     """
 
     rotation: Floats
     covariance_rad2: Floats
+    source: str = "attitude"
 
     @staticmethod
     def from_sigmas(rotation: Floats, cross_rad: float, roll_rad: float) -> AttitudePrior:
@@ -35,7 +37,7 @@ class AttitudePrior:
 
 @dataclass(frozen=True)
 class SunEvidence:
-    """What a body's lighting says.
+    """What a body's lighting says, or the direction of its north pole in the picture in the place of the Sun's.
 
     Attributes:
         body: "earth" or "moon".
@@ -44,6 +46,7 @@ class SunEvidence:
         bright_limb_sigma_rad: its standard deviation; infinite where it wasn't measured.
         phase_rad: phase angle from the shape of the lit part.
         phase_sigma_rad: its standard deviation; infinite where it wasn't measured.
+        source: what is reported as evidence for the angle.
     """
 
     body: str
@@ -52,6 +55,7 @@ class SunEvidence:
     bright_limb_sigma_rad: float = float("inf")
     phase_rad: float = 0.0
     phase_sigma_rad: float = float("inf")
+    source: str = "bright_limb"
 
 
 @dataclass(frozen=True)

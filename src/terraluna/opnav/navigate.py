@@ -1,8 +1,8 @@
-"""Pictures of a mission to positions: measure, fix each frame, then clock and orbit from all of them.
+"""Pictures to positions: measure, find stars, fix each frame, then clock and orbit from all of them.
 
-The fix of a frame uses the picture, its time, the camera and the law by which the spacecraft points; the mission's
-trajectory does not enter it. The trajectory serves to date the pictures, and as the start of the orbit that is fitted
-to a series.
+The fix of a frame uses the picture, its time, the camera, and the stars or the law by which the spacecraft points; the
+trajectory does not enter it unless nothing else settles the turn about the Earth-Moon line. The trajectory serves to
+date the pictures, to refine a focal length that is known from a label, and as the start of a series' orbit.
 """
 
 from __future__ import annotations
@@ -10,37 +10,44 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from terraluna.camera.attitude import matrix_to_quaternion
 from terraluna.camera.model import Camera
 from terraluna.ephemeris import Ephemeris
 from terraluna.ephemeris.constants import EARTH_RADII_KM, MOON_RADII_KM
-from terraluna.errors import CoverageError, GeometryError, InputError
-from terraluna.missions.view import MissionView
+from terraluna.errors import CoverageError, InputError
 from terraluna.opnav.baseline import baseline
 from terraluna.opnav.dating import PictureTime, date_frames
-from terraluna.opnav.evidence import DirectionLaw, SunEvidence, bright_limb_angle_from_pixels
+from terraluna.opnav.evidence import AttitudePrior, PositionPrior, SunEvidence, bright_limb_angle_from_pixels
+from terraluna.opnav.focal import FocalFit, refine_focal
 from terraluna.opnav.horizon_tls import horizon_fix
+from terraluna.opnav.labels import label_camera, time_of
 from terraluna.opnav.limb_height import limb_height_prior
 from terraluna.opnav.measure import FileMeasurement, MeasuredBody, measure_file
+from terraluna.opnav.navigation import ImageFix, Navigation
+from terraluna.opnav.published import navigate_published
 from terraluna.opnav.sequential import (
     Dynamics,
+    FilterResult,
     OrbitPath,
     SeriesFit,
     SeriesFrame,
     Unknown,
     Unknowns,
+    filter_series,
     fit_series,
 )
+from terraluna.opnav.setting import Setting
+from terraluna.opnav.stars import StarSolution
+from terraluna.opnav.starsight import companion_prior, find_stars, star_prior, usable, with_scale
 from terraluna.opnav.twobody import fix_two_bodies
-from terraluna.opnav.types import BodyFix, Floats, LimbPoints, PositionFix, Status
+from terraluna.opnav.types import BodyFix, Floats, LimbPoints, PositionFix
 from terraluna.opnav.vectors import aberrate, limb_directions, unit
 
-LAW_SIGMA_RAD: Final = float(np.radians(0.5))
-"""How well a pointing law of the catalogue holds: the published and the measured offset of Longjiang-2 differ by it."""
+SCALE_SIGMA: Final = 1e-3
+"""Relative error of the focal length of a camera whose file doesn't state one."""
 
 BRIGHT_LIMB_SIGMA_RAD: Final = float(np.radians(3.0))
 _LEAST_PHASE_DEG: Final = 25.0
@@ -59,204 +66,165 @@ class NavigateOptions:
     Attributes:
         systematic_px: error of centre and radius of a disc that the point noise doesn't show (calibration, blur,
             limb darkening), per frame; 0.3 px suits a camera whose distortion is not known.
-        scale_sigma: relative error of the focal length, common to all frames; considered.
+        scale_sigma: relative error of the focal length, common to all frames; considered. None: the camera's own
+            calibration, or 0.1 %.
         search_s: how far from the logged times the clock is searched.
         state_sigma: prior of the orbit that is fitted to a series, km and km/s.
         fitted_times: make the fixes at the times that the trajectory dates the pictures to, not at the logged ones:
             where the log is wrong, Earth and Moon stood elsewhere.
+        stars: look for stars in every picture.
+        hold_s: a frame without stars takes the attitude of a star frame so near in time.
+        drift_rad_s: standard deviation of the spacecraft's turning rate about each axis in between.
+        focal_sigma: relative error of a focal length that a picture's label states.
+        clock_sigma_s: error of a label's time while the focal length is refined.
+        track_sigma_km: how well the trajectory is known where nothing but it settles the turn about the Earth-Moon
+            line.
+        scale_free: the pictures are cropped or resized: nothing is known of their scale.
+        north_deg: direction of the Earth's north in a picture of unknown scale, from up, counter-clockwise.
+        filtered: run the series through the sequential filter and its smoother too.
     """
 
     systematic_px: float = 0.3
-    scale_sigma: float = 1e-3
+    scale_sigma: float | None = None
     search_s: float = 3600.0
     state_sigma: tuple[float, float] = (200.0, 0.1)
     fitted_times: bool = False
+    stars: bool = True
+    hold_s: float = 120.0
+    drift_rad_s: float = float(np.radians(0.01))
+    focal_sigma: float = 0.05
+    clock_sigma_s: float = 2.0
+    track_sigma_km: float = 1000.0
+    scale_free: bool = False
+    north_deg: float | None = None
+    filtered: bool = False
 
     def __post_init__(self) -> None:
-        if not (self.systematic_px >= 0.0 and self.scale_sigma > 0.0 and self.search_s > 60.0):
+        if not (self.systematic_px >= 0.0 and self.search_s > 60.0 and (self.scale_sigma or 1.0) > 0.0):
             raise InputError("navigate: systematic_px must be 0 or more, scale_sigma positive, search_s over 60")
+        if not (self.clock_sigma_s > 0.0 and self.focal_sigma > 0.0 and self.track_sigma_km > 0.0):
+            raise InputError("navigate: clock_sigma_s, focal_sigma and track_sigma_km must be positive")
+
+    def scale_of(self, camera: Camera) -> Unknown:
+        """Relative error of a camera's focal length, considered."""
+        known = None if camera.focal_sigma_px is None else camera.focal_sigma_px / camera.focal_px_x
+        return Unknown(self.scale_sigma or known or SCALE_SIGMA, considered=True)
 
 
 @dataclass(frozen=True, eq=False)
-class ImageFix:
-    """One picture, navigated.
+class _Seen:
+    """A picture with its time, camera and stars, before its fix."""
 
-    Attributes:
-        image: file.
-        utc: time that the fix is made at: as logged, or with the clock offset where that was asked for.
-        measured: what was found in the picture.
-        frame: its sights.
-        fix: position from both bodies; refused where there are not two.
-        clock: offset from the trajectory, or None without one.
-        residuals_px: per body (x, y, radius): measured less what the fix predicts.
-    """
-
-    image: str
-    utc: str
-    measured: FileMeasurement
-    frame: SeriesFrame
-    fix: PositionFix
-    clock: PictureTime | None
-    residuals_px: Mapping[str, tuple[float, float, float]]
-
-    def report(self) -> dict[str, Any]:
-        """One entry of ``fixes``."""
-        fix, clock = self.fix, self.clock
-        good = fix.status != "refused"
-        return {
-            "image": self.image,
-            "utc": self.utc,
-            "status": fix.status,
-            "reasons": list(fix.reasons),
-            "clock_offset_s": None if clock is None or clock.status == "refused" else clock.offset_s,
-            "clock_sigma_s": None if clock is None or clock.status == "refused" else clock.sigma_s,
-            "position_moon_j2000_km": fix.position_moon_j2000_km.tolist() if good else None,
-            "position_earth_j2000_km": fix.position_earth_j2000_km.tolist() if good else None,
-            "covariance_km2": fix.covariance_km2.tolist() if good else None,
-            "attitude_quaternion": matrix_to_quaternion(fix.attitude).tolist() if good else None,
-            "residuals_px": {body: list(r) for body, r in self.residuals_px.items()},
-            "driven_by": dict(fix.driven_by),
-            "evidence": list(fix.evidence),
-        }
-
-
-@dataclass(frozen=True, eq=False)
-class Navigation:
-    """All pictures of a run: fixes, one clock for all, and the orbit."""
-
-    fixes: tuple[ImageFix, ...]
-    clock: PictureTime | None
-    orbit: SeriesFit | None
-    dynamics: Dynamics | None
-    status: Status
-    reasons: tuple[str, ...]
-
-    def report(self, ephemeris: Ephemeris) -> dict[str, Any]:
-        """The object that ``navigate --json`` prints."""
-        return {
-            "status": self.status,
-            "reasons": list(self.reasons),
-            "fixes": [f.report() for f in self.fixes],
-            "filter": self._filter(ephemeris),
-        }
-
-    def _filter(self, ephemeris: Ephemeris) -> dict[str, Any]:
-        out: dict[str, Any] = {}
-        if self.clock is not None:
-            out["clock"] = {
-                "status": self.clock.status,
-                "reasons": list(self.clock.reasons),
-                "offset_s": self.clock.offset_s,
-                "sigma_s": self.clock.sigma_s,
-                "alternatives_s": list(self.clock.alternatives),
-                "chi_square": self.clock.fit.chi_square,
-                "degrees_of_freedom": self.clock.fit.degrees,
-                "rejected": list(self.clock.fit.rejected),
-            }
-        if self.orbit is not None:
-            good = self.orbit.status != "refused"
-            out["orbit"] = {
-                "status": self.orbit.status,
-                "reasons": list(self.orbit.reasons),
-                "epoch_utc": ephemeris.utc(self.orbit.epoch, 3) if good else None,
-                "center": self.orbit.center,
-                "state_km_km_s": self.orbit.state.tolist() if good else None,
-                "covariance": self.orbit.state_covariance.tolist() if good else None,
-                "chi_square": self.orbit.chi_square,
-                "degrees_of_freedom": self.orbit.degrees,
-                "rejected": list(self.orbit.rejected),
-            }
-        return out
+    found: FileMeasurement
+    et: float
+    camera: Camera
+    stars: StarSolution | None
+    notes: tuple[str, ...] = ()
 
 
 def navigate_files(
     paths: Sequence[str | Path],
-    view: MissionView,
+    setting: Setting,
     *,
     times: Mapping[str, str] | None = None,
-    camera: Camera | None = None,
     options: NavigateOptions | None = None,
 ) -> Navigation:
-    """Navigate by pictures of one mission.
+    """Navigate by pictures.
 
     Args:
         paths: pictures or SSDV packets.
-        view: the mission, with an open ephemeris.
+        setting: camera, trajectory and mission, as far as they are known.
         times: UTC by file name, stem or number in the name; a frame's own header serves where none is given.
-        camera: if not the mission's.
         options: errors and bounds.
 
     Raises:
-        InputError: a file can't be read, or has no time.
+        InputError: a file can't be read, has no time, or its label doesn't say enough of the camera.
     """
     chosen = options or NavigateOptions()
-    model = camera or view.camera
+    if chosen.scale_free:
+        return navigate_published(paths, setting, times or {}, chosen.systematic_px, chosen.north_deg)
+    seen = [item for path in paths for item in _look(Path(path), setting, times or {}, chosen)]
+    solved = [
+        (s.et, s.camera.id, Path(s.found.path).name, s.stars) for s in seen if s.stars is not None and usable(s.stars)
+    ]
     fixes = []
-    for path in paths:
-        for found in measure_file(path, camera=model):
-            et = _time(found.path, times or {}, view.ephemeris)
-            fixes.append(_navigate_one(found, et, view, model, chosen))
-    return _series(tuple(fixes), view, model, chosen)
+    for item in seen:
+        if item.stars is not None and usable(item.stars):
+            prior: AttitudePrior | None = star_prior(item.stars)
+        else:
+            prior = companion_prior(item.et, item.camera.id, solved, chosen.hold_s, chosen.drift_rad_s)
+        fixes.append(_navigate_one(item, prior, setting, chosen))
+    return _series(tuple(fixes), setting, chosen)
 
 
-def _time(path: str, times: Mapping[str, str], ephemeris: Ephemeris) -> float:
-    name = Path(path)
-    digits = "".join(c for c in name.stem if c.isdigit())
-    keys = (path, name.name, name.stem, digits, digits.lstrip("0"))
-    for key in keys:
-        if key and key in times:
-            return ephemeris.et(times[key])
-    if name.suffix.lower() not in (".ssdv", ".bin") and name.is_file():
-        from terraluna.frames import read_frame
+def _look(path: Path, setting: Setting, times: Mapping[str, str], options: NavigateOptions) -> list[_Seen]:
+    """Measure a file and look for stars, with the camera of its label where none is given."""
+    camera = setting.camera
+    notes: tuple[str, ...] = ()
+    if camera is None:
+        camera, notes = label_camera(path, setting.ephemeris)
+    out = []
+    for found in measure_file(path, camera=camera):
+        et = time_of(found.path, times, setting.ephemeris)
+        stars = find_stars(found, camera, et, setting) if options.stars else None
+        scaled = camera if stars is None or not usable(stars) else with_scale(camera, stars)
+        out.append(_Seen(found, et, scaled, stars, notes))
+    return out
 
-        own = read_frame(name, ephemeris=ephemeris, check=False).observation.et
-        if own is not None:
-            return own
-    raise InputError(f"{path}: its time is not known; give it in the table of --log (columns image, utc)")
 
-
-def _navigate_one(
-    found: FileMeasurement, et: float, view: MissionView, camera: Camera, options: NavigateOptions
-) -> ImageFix:
-    ephemeris = view.ephemeris
-    to_body = _earth_orientation(view, et)
-    sights: list[BodyFix] = []
-    bodies: dict[str, MeasuredBody] = {}
-    for body in found.measurement.bodies:
-        if body.name == "unknown" or body.name in bodies or _REFUSED & set(body.reasons) or body.limb is None:
+def _navigate_one(item: _Seen, prior: AttitudePrior | None, setting: Setting, options: NavigateOptions) -> ImageFix:
+    camera, et, ephemeris = item.camera, item.et, setting.ephemeris
+    measured: dict[str, MeasuredBody] = {}
+    for body in item.found.measurement.bodies:
+        if body.name == "unknown" or body.name in measured or _REFUSED & set(body.reasons) or body.limb is None:
             continue
-        sight = body_fix(body, camera, to_body, options.systematic_px)
+        measured[body.name] = body
+    focal: FocalFit | None = None
+    if setting.camera is None and setting.trajectory is not None:
+        focal = refine_focal(
+            camera,
+            measured,
+            setting,
+            et,
+            focal_sigma=options.focal_sigma,
+            clock_sigma_s=options.clock_sigma_s,
+            systematic_px=options.systematic_px,
+        )
+        camera = camera if focal is None else focal.camera
+    seen = {n: camera.unproject(np.array([b.x, b.y])) for n, b in measured.items()}
+    to_earth = setting.earth_orientation(et, seen)
+    sights: list[BodyFix] = []
+    for body in measured.values():
+        sight = body_fix(body, camera, to_earth, options.systematic_px)
         if sight.status != "refused":
             sights.append(sight)
-            bodies[body.name] = body
-    laws = pointing_laws(view, et)
-    frame = SeriesFrame(found.path, et, tuple(sights), camera=camera.id, laws=laws)
-    clock = None
-    if sights:
-        try:
-            clock = date_frames(
-                [replace(frame, laws=())], view.trajectory, ephemeris, search_s=options.search_s,
-                unknowns=Unknowns(scale={camera.id: Unknown(options.scale_sigma, considered=True)}),
-            )  # fmt: skip
-        except CoverageError:
-            clock = None
+    bodies = {s.body: measured[s.body] for s in sights}
+    frame = SeriesFrame(item.found.path, et, tuple(sights), camera=camera.id, attitude=prior, laws=setting.laws(et))
+    clock = _date([replace(frame, laws=())], [camera], setting, options) if sights else None
     dated = options.fitted_times and clock is not None and clock.status != "refused"
     at = et + (clock.offset_s if dated and clock is not None else 0.0)
-    moment = replace(frame, et=at, laws=pointing_laws(view, at))
-    fix = _fix(moment, bodies, camera, ephemeris)
+    moment = replace(frame, et=at, laws=setting.laws(at))
+    fix = _fix(moment, bodies, camera, setting, options)
     residuals = _residuals(fix, moment, camera, ephemeris) if fix.status != "refused" else {}
-    return ImageFix(found.path, ephemeris.utc(at, 3), found, frame, fix, clock, residuals)
+    return ImageFix(
+        item.found.path, ephemeris.utc(at, 3), item.found, camera, frame, fix, clock, residuals, item.stars, focal,
+        notes=item.notes,
+    )  # fmt: skip
 
 
-def _earth_orientation(view: MissionView, et: float) -> Floats | None:
-    """Camera frame -> Earth-fixed from the mission's pointing law: a few degrees are enough for the flattening."""
+def _date(
+    frames: Sequence[SeriesFrame], cameras: Sequence[Camera], setting: Setting, options: NavigateOptions
+) -> PictureTime | None:
+    """The clock of frames, by the trajectory; None where it isn't known then."""
+    if setting.trajectory is None:
+        return None
+    scale = {camera.id: options.scale_of(camera) for camera in cameras}
     try:
-        scene = view.scene(et)
-    except (CoverageError, GeometryError):
+        return date_frames(
+            frames, setting.trajectory, setting.ephemeris, search_s=options.search_s, unknowns=Unknowns(scale=scale)
+        )
+    except CoverageError:
         return None
-    if scene.attitude is None:
-        return None
-    return np.asarray(scene.earth.rotation @ scene.attitude.T)
 
 
 def body_fix(body: MeasuredBody, camera: Camera, earth_orientation: Floats | None, systematic_px: float) -> BodyFix:
@@ -295,16 +263,6 @@ def body_fix(body: MeasuredBody, camera: Camera, earth_orientation: Floats | Non
     )
 
 
-def pointing_laws(view: MissionView, et: float) -> tuple[DirectionLaw, ...]:
-    """The mission's pointing law as evidence: only the anti-Sun law says more than the picture does."""
-    pointing = view.spec.pointing
-    if pointing.law != "anti-sun":
-        return ()
-    x, y = np.tan(np.radians([pointing.offset_x_deg, pointing.offset_y_deg]))
-    away = -unit(view.ephemeris.position("sun", et, "earth"))
-    return (DirectionLaw(unit(np.array([x, y, 1.0])), away, LAW_SIGMA_RAD, "anti-Sun pointing"),)
-
-
 def _sun(bodies: Mapping[str, MeasuredBody], camera: Camera, ephemeris: Ephemeris, et: float) -> list[SunEvidence]:
     out = []
     for name, body in bodies.items():
@@ -318,25 +276,52 @@ def _sun(bodies: Mapping[str, MeasuredBody], camera: Camera, ephemeris: Ephemeri
     return out
 
 
-def _fix(frame: SeriesFrame, bodies: Mapping[str, MeasuredBody], camera: Camera, ephemeris: Ephemeris) -> PositionFix:
+def _fix(
+    frame: SeriesFrame,
+    bodies: Mapping[str, MeasuredBody],
+    camera: Camera,
+    setting: Setting,
+    options: NavigateOptions,
+) -> PositionFix:
+    ephemeris = setting.ephemeris
     sights = {s.body: s for s in frame.sights}
+    position = ephemeris.position("moon", frame.et, "earth")
+    geometry = baseline(ephemeris, frame.et, position)
     if set(sights) != {"earth", "moon"}:
         missing = " and ".join(b for b in ("earth", "moon") if b not in sights)
         empty = BodyFix(missing, np.full(3, np.nan), np.full((3, 3), np.nan), status="refused", reasons=("not_found",))
         whole = {b: sights.get(b, replace(empty, body=b)) for b in ("earth", "moon")}
-        geometry = baseline(ephemeris, frame.et, ephemeris.position("moon", frame.et, "earth"))
         return fix_two_bodies(whole["earth"], whole["moon"], geometry)
     sun = _sun(bodies, camera, ephemeris, frame.et)
-    position = ephemeris.position("moon", frame.et, "earth")
     fix: PositionFix | None = None
-    for _ in range(2):
+    expected: PositionPrior | None = None
+    for _ in range(3):
         geometry = baseline(ephemeris, frame.et, position)
-        fix = fix_two_bodies(sights["earth"], sights["moon"], geometry, sun=sun, laws=frame.laws)
-        if fix.status == "refused":
+        fix = fix_two_bodies(
+            sights["earth"], sights["moon"], geometry, attitude=frame.attitude, sun=sun, laws=frame.laws, prior=expected
+        )
+        if fix.status != "refused":
+            position = fix.position_earth_j2000_km
+            continue
+        if fix.freedom is None or expected is not None:
             break
-        position = fix.position_earth_j2000_km
+        expected = _expected(frame.et, setting, options)
+        if expected is None:
+            break
+        position = expected.position_earth_j2000_km
     assert fix is not None
     return fix
+
+
+def _expected(et: float, setting: Setting, options: NavigateOptions) -> PositionPrior | None:
+    """Where the trajectory has the spacecraft, for a frame that nothing else turns the right way."""
+    if setting.trajectory is None:
+        return None
+    try:
+        state = setting.trajectory.states_about("earth", [et], setting.ephemeris)[0]
+    except CoverageError:
+        return None
+    return PositionPrior(state[:3], options.track_sigma_km**2 * np.eye(3))
 
 
 def _residuals(
@@ -361,53 +346,52 @@ def _residuals(
     return out
 
 
-def _series(fixes: tuple[ImageFix, ...], view: MissionView, camera: Camera, options: NavigateOptions) -> Navigation:
-    usable = [f for f in fixes if f.frame.sights]
-    clock, orbit, dynamics = None, None, None
-    if usable:
-        frames = [replace(f.frame, laws=()) for f in usable]
-        scale = {camera.id: Unknown(options.scale_sigma, considered=True)}
-        try:
-            clock = date_frames(
-                frames, view.trajectory, view.ephemeris, search_s=options.search_s, unknowns=Unknowns(scale=scale)
-            )
-        except CoverageError:
-            clock = None
-        two = [f.frame for f in usable if len(f.frame.sights) == 2]
+def _series(fixes: tuple[ImageFix, ...], setting: Setting, options: NavigateOptions) -> Navigation:
+    usable_fixes = [f for f in fixes if f.frame.sights]
+    clock, orbit, dynamics, filtered = None, None, None, None
+    if usable_fixes:
+        cameras = [f.camera for f in usable_fixes]
+        clock = _date([replace(f.frame, laws=()) for f in usable_fixes], cameras, setting, options)
+        two = [f.frame for f in usable_fixes if len(f.frame.sights) == 2]
         if clock is not None and clock.status != "refused" and len(two) - len(clock.fit.rejected) >= 3:
-            orbit, dynamics = _orbit(two, clock, view, scale, options)
-    good = [f for f in fixes if f.fix.status != "refused"]
+            orbit, dynamics, filtered = _orbit(two, cameras, clock, setting, options)
+    good = [f for f in fixes if f.status != "refused"]
     dated = clock is not None and clock.status != "refused"
     if not good and not dated:
         reasons = tuple(dict.fromkeys(r for f in fixes for r in f.fix.reasons)) or ("no_image",)
-        return Navigation(fixes, clock, orbit, dynamics, "refused", reasons)
+        return Navigation(fixes, clock, orbit, dynamics, filtered, "refused", reasons)
     notes = [] if len(good) == len(fixes) else ["some_images_without_fix"]
-    if any(f.fix.status == "degraded" for f in good):
+    if any(f.status == "degraded" for f in good):
         notes.append("some_fixes_degraded")
     if clock is not None and clock.fit.rejected:
         notes.append("some_logged_times_contradict")
-    return Navigation(fixes, clock, orbit, dynamics, "degraded" if notes else "ok", tuple(notes))
+    return Navigation(fixes, clock, orbit, dynamics, filtered, "degraded" if notes else "ok", tuple(notes))
 
 
 def _orbit(
     frames: Sequence[SeriesFrame],
+    cameras: Sequence[Camera],
     clock: PictureTime,
-    view: MissionView,
-    scale: Mapping[str, Unknown],
+    setting: Setting,
     options: NavigateOptions,
-) -> tuple[SeriesFit, Dynamics]:
+) -> tuple[SeriesFit, Dynamics, FilterResult | None]:
     """The orbit of a series, from the trajectory's state at its first frame; dated by the common clock."""
+    assert setting.trajectory is not None
+    ephemeris, center = setting.ephemeris, setting.center
     kept = [f for f in frames if f.name not in clock.fit.rejected]
     ets = [f.et + clock.offset_s for f in kept]
-    center = view.trajectory.center if view.trajectory.center in ("earth", "moon") else "earth"
-    dynamics = Dynamics(view.ephemeris, (min(ets), max(ets)), center)
-    state = view.trajectory.states_about(center, [min(ets)], view.ephemeris)[0]
+    dynamics = Dynamics(ephemeris, (min(ets), max(ets)), center)
+    state = setting.trajectory.states_about(center, [min(ets)], ephemeris)[0]
     prior = np.diag(np.repeat(np.square(options.state_sigma), 3))
-    fit = fit_series(
-        kept,
-        view.ephemeris,
-        OrbitPath(dynamics, min(ets), state),
-        state_covariance=prior,
-        unknowns=Unknowns(clock=Unknown(clock.sigma_s, clock.offset_s), scale=scale),
+    unknowns = Unknowns(
+        clock=Unknown(clock.sigma_s, clock.offset_s), scale={c.id: options.scale_of(c) for c in cameras}
     )
-    return fit, dynamics
+    fit = fit_series(kept, ephemeris, OrbitPath(dynamics, min(ets), state), state_covariance=prior, unknowns=unknowns)
+    if not options.filtered:
+        return fit, dynamics, None
+    # The filter can't only consider: it estimates the scale within its prior.
+    estimated = replace(unknowns, scale={c: replace(u, considered=False) for c, u in unknowns.scale.items()})
+    start = min(f.et for f in kept)
+    state = setting.trajectory.states_about(center, [start], ephemeris)[0]
+    filtered = filter_series(kept, ephemeris, dynamics, start, state, prior, unknowns=estimated, smooth=True)
+    return fit, dynamics, filtered

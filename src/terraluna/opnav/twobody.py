@@ -85,14 +85,14 @@ def fix_two_bodies(
     """
     for measurement in (earth, moon):
         if measurement.status == "refused":
-            return _refused(f"{measurement.body}_refused", *measurement.reasons)
+            return refused_fix(f"{measurement.body}_refused", *measurement.reasons)
     problem = build_problem(earth, moon, geometry, attitude=attitude, sun=sun, laws=laws, prior=prior)
     ranges, sigmas, lines = _ranges(earth, moon)
     starts: list[Start] = []
     if attitude is not None:
         first = direct_start(problem, ranges, sigmas, lines)
         if first is None:
-            return _refused("lines_of_sight_do_not_meet")
+            return refused_fix("lines_of_sight_do_not_meet")
         starts.append(first)
     solutions = [_solve(problem, start) for start in starts]
     body = int(np.argmin(sigmas))
@@ -101,7 +101,7 @@ def fix_two_bodies(
     elif solutions:
         known = length(problem.anchors[body] - solutions[0].position)
     else:
-        return _refused("no_range_and_no_attitude")
+        return refused_fix("no_range_and_no_attitude")
     roots = range_roots(problem, body, known)
     if solutions and len(roots) == 2:
         # The attitude has chosen a root already: try the other one.
@@ -114,11 +114,11 @@ def fix_two_bodies(
     most = _RIVAL_ITERATIONS if solutions else _ITERATIONS
     solutions.extend(_solve(problem, start, most) for start in starts[len(solutions) :])
     if not solutions:
-        return _refused("separation_does_not_fit_range")
+        return refused_fix("separation_does_not_fit_range")
     order = sorted(range(len(starts)), key=lambda k: solutions[k].cost)
     best = solutions[order[0]]
     if not best.converged:
-        return _refused("no_convergence")
+        return refused_fix("no_convergence")
     if best.rank_deficient:
         return _free(problem, best, geometry)
     others: list[Solution] = []
@@ -131,7 +131,7 @@ def fix_two_bodies(
     if others:
         notes.append("second_solution_possible")
     evidence = (
-        _rotation_evidence(problem, best, laws),
+        _rotation_evidence(problem, best, attitude, sun, laws),
         _root_evidence(problem, best, starts, others, len(roots)),
     )
     fix = position_fix(problem, best, geometry, evidence, notes)
@@ -250,15 +250,24 @@ def fix_axes(position: Floats, anchors: Floats) -> Floats:
     return np.vstack((along, cross(out, along), out))
 
 
-def _rotation_evidence(problem: Problem, best: Solution, laws: Sequence[DirectionLaw]) -> str:
+def _rotation_evidence(
+    problem: Problem,
+    best: Solution,
+    attitude: AttitudePrior | None,
+    sun: Sequence[SunEvidence],
+    laws: Sequence[DirectionLaw],
+) -> str:
     """What fixed the rotation about the Earth-Moon line."""
     line = problem.anchors[1] - problem.anchors[0]
     turn = cross(unit(line), best.position - problem.anchors[0])
     shares = information_split(best.jacobian, best.covariance, unit(turn)[None])[0]
     source = max(_ROTATION_SOURCES, key=lambda s: shares.get(s, 0.0))
-    if source == "direction_law":
-        return "rotation_settled_by:" + "+".join(law.name for law in laws)
-    return f"rotation_settled_by:{source}"
+    names = {
+        "direction_law": [law.name for law in laws],
+        "attitude": [] if attitude is None else [attitude.source],
+        "bright_limb": list(dict.fromkeys(item.source for item in sun)),
+    }
+    return "rotation_settled_by:" + "+".join(names.get(source, [source]))
 
 
 def _root_evidence(
@@ -355,7 +364,8 @@ def position_fix(
     )
 
 
-def _refused(*reasons: str) -> PositionFix:
+def refused_fix(*reasons: str) -> PositionFix:
+    """A fix that holds nothing but the reasons why."""
     nothing = np.full((3, 3), np.nan)
     return PositionFix(
         nothing[0],
@@ -384,5 +394,5 @@ def _free(problem: Problem, best: Solution, geometry: Baseline) -> PositionFix:
     partial = vectors / ranges[:, None]
     axis, center, radius = circle(problem, ranges)
     covariance = partial @ best.covariance[:3, :3] @ partial.T
-    result = _refused("free_rotation_about_earth_moon_line")
+    result = refused_fix("free_rotation_about_earth_moon_line")
     return replace(result, freedom=FreeRotation(axis, center, radius, ranges, covariance))

@@ -92,12 +92,16 @@ def convolve_rows(image, kernel, bands, top, left, out):  # type: ignore[no-unty
 
 
 @njit(cache=True, parallel=True, error_model="numpy", fastmath=FAST)
-def convolve_columns(image, kernel, top, start, out):  # type: ignore[no-untyped-def]
-    """Convolve ``image`` (h, n) along its columns and write it to out[top:, start:]; rows in parallel."""
+def convolve_columns(image, kernel, first, count, top, start, out):  # type: ignore[no-untyped-def]
+    """Convolve ``image`` (h, n) along its columns and write ``count`` rows from ``first`` on to out[top:, start:].
+
+    Rows run in parallel.
+    """
     rows, length = image.shape
     half = kernel.size // 2
-    for i in prange(rows):
-        target = out[top + i, start : start + length]
+    for r in prange(count):
+        i = first + r
+        target = out[top + r, start : start + length]
         target[:] = 0.0
         for k in range(max(-half, i + 1 - rows), min(half, i) + 1):
             weight = kernel[half + k]
@@ -125,7 +129,10 @@ def merge_boxes(boxes: Sequence[tuple[int, int, int, int]]) -> list[tuple[int, i
 
 
 def spread_core(
-    image: NDArray[np.float64], kernel: NDArray[np.float64], boxes: Sequence[tuple[int, int, int, int]]
+    image: NDArray[np.float64],
+    kernel: NDArray[np.float64],
+    boxes: Sequence[tuple[int, int, int, int]],
+    margin: int = 0,
 ) -> NDArray[np.float64]:
     """Convolve (H, W, bands) with a separable kernel where there is light; zeros elsewhere.
 
@@ -133,33 +140,39 @@ def spread_core(
         image: light; beyond its edge there is none.
         kernel: (2 h + 1,) of sum 1.
         boxes: (top, left, bottom, right) that hold all light.
+        margin: width of the rim of ``image`` that gives light but is not returned.
     """
     half = kernel.size // 2
     height, width, bands = image.shape
-    grown = [(max(0, t - half), max(0, x - half), min(height, b + half), min(width, r + half)) for t, x, b, r in boxes]
-    out = np.zeros_like(image)
-    flat_image, flat_out = image.reshape(height, width * bands), out.reshape(height, width * bands)
+    grown = [(max(0, t - half), max(margin, x - half), b + half, min(width - margin, r + half)) for t, x, b, r in boxes]
+    out = np.zeros((height - 2 * margin, width - 2 * margin, bands))
+    flat_image, flat_out = image.reshape(height, -1), out.reshape(out.shape[0], -1)
     for top, left, bottom, right in merge_boxes(grown):
-        if bottom <= top or right <= left:
+        first, last = max(top, margin), min(bottom, height - margin)
+        if last <= first or right <= left:
             continue
-        window = np.empty((bottom - top, (right - left) * bands))
+        window = np.empty((min(bottom, height) - top, (right - left) * bands))
         convolve_rows(flat_image, kernel, bands, top, left, window)
-        convolve_columns(window, kernel, top, left * bands, flat_out)
+        convolve_columns(window, kernel, first - top, last - first, first - margin, (left - margin) * bands, flat_out)
     return out
 
 
-def spread_kernel(image: NDArray[np.float64], kernel: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Convolve (H, W, bands) with any odd 2-D kernel by FFT on one thread; beyond the edge there is no light."""
+def spread_kernel(image: NDArray[np.float64], kernel: NDArray[np.float64], margin: int = 0) -> NDArray[np.float64]:
+    """Convolve (H, W, bands) with any odd 2-D kernel by FFT on one thread; beyond the edge there is no light.
+
+    ``margin`` is the width of the rim that gives light but is not returned.
+    """
     from scipy.fft import irfft2, next_fast_len, rfft2
 
     height, width, bands = image.shape
     half = kernel.shape[0] // 2
     size = (next_fast_len(height + 2 * half, True), next_fast_len(width + 2 * half, True))
     response = rfft2(kernel, size)
-    out = np.empty_like(image)
+    first = half + margin
+    out = np.empty((height - 2 * margin, width - 2 * margin, bands))
     for b in range(bands):
         full = irfft2(rfft2(image[:, :, b], size) * response, size)
-        out[:, :, b] = full[half : half + height, half : half + width]
+        out[:, :, b] = full[first : first + out.shape[0], first : first + out.shape[1]]
     return out
 
 

@@ -48,6 +48,10 @@ def sun_rings(coefficients: NDArray[np.float64], rings: int = RINGS) -> tuple[ND
     return np.sqrt(1.0 - square), np.ascontiguousarray(ring_weights / ring_weights.sum(axis=0))
 
 
+LEAST_SUN = -0.12
+"""Sine of the Sun's height below which no place is lit: the horizon of the Moon's highest peak dips by 0.11."""
+
+
 @njit(cache=True, error_model="numpy", fastmath=FAST)
 def uniform_visible(separation: float, sun: float, occulter: float) -> float:
     """Return the visible fraction of a uniform disc of radius ``sun`` behind one of radius ``occulter`` (same unit)."""
@@ -106,8 +110,7 @@ def shade_layer(  # type: ignore[no-untyped-def]
     for i in prange(rows):
         hidden = np.empty(bands)
         for j in range(columns):
-            # The solar disc is 0.5 degree wide: nothing of it is up beyond mu0 = -0.01.
-            if coverage[i, j] <= 0.0 or mu0[i, j] < -0.01:
+            if coverage[i, j] <= 0.0 or mu0[i, j] < LEAST_SUN:
                 continue
             sin_lat = math.sin(lat[i, j])
             cos_lat = math.cos(lat[i, j])

@@ -307,3 +307,17 @@ def _build(spec: Spec, ephemeris: Ephemeris, base: Path) -> Trajectory:
             return found.trajectory(ephemeris, spec.span(found.epoch, ephemeris))
         case _:
             assert_never(spec)
+
+
+def trajectory_from_file(path: str | Path, ephemeris: Ephemeris) -> Trajectory:
+    """A trajectory from one file: an SPK by its ending ``.bsp``, else a CCSDS OEM.
+
+    Raises:
+        InputError: there is no such file, or it can't be used.
+    """
+    place = Path(path)
+    if not place.is_file():
+        raise InputError(f"{place}: no such file; name an OEM or an SPK")
+    if place.suffix.lower() == ".bsp":
+        return SpkTrajectory(place, ephemeris)
+    return OemTrajectory(place, ephemeris)

@@ -143,6 +143,7 @@ class FrameModel:
         bodies: Sequence[str] | None = None,
         *,
         by_clock: Floats | None = None,
+        turns: int = _TURNS,
     ) -> Rows | None:
         """Rows at a state; None where the sights chosen say nothing.
 
@@ -152,6 +153,7 @@ class FrameModel:
             values: (k,) of all unknowns.
             bodies: which sights to use; all if None.
             by_clock: (3,) derivative of the position by the clock; its velocity if None.
+            turns: most iterations of the attitude.
         """
         sights = [s for s in self.sights if bodies is None or s.body in bodies]
         if not sights:
@@ -176,7 +178,7 @@ class FrameModel:
         residual, by_attitude, jacobian = self._linearise(
             sights, seen, shown, moves, offset, attitude, partials, values
         )
-        for _ in range(0 if free else _TURNS):
+        for _ in range(0 if free else turns):
             step = np.asarray(np.linalg.lstsq(by_attitude, -residual, rcond=_FREE)[0], dtype=np.float64)
             attitude = rotation_exp(step) @ attitude
             residual, by_attitude, jacobian = self._linearise(

@@ -2,7 +2,7 @@
 
 Stars fix focal length, principal point and distortion; the discs of Earth and Moon (centre and apparent radius under a
 known scene) do the same where there are no stars: radius and separation together, since either alone trades the focal
-length for the clock.
+length for the clock. Where the clock itself is in doubt it is one more parameter, common to all discs.
 """
 
 from __future__ import annotations
@@ -26,10 +26,13 @@ if TYPE_CHECKING:
     from terraluna.opnav.stars.catalogue import Sky
     from terraluna.opnav.stars.solve import StarSolution
 
-PARAMETERS: Final = ("focal", "aspect", "cx", "cy", "k1", "k2", "p1", "p2")
-"""What can be free: focal length (px), fy over fx, principal point (px), Brown-Conrady coefficients."""
+PARAMETERS: Final = ("focal", "aspect", "cx", "cy", "k1", "k2", "p1", "p2", "clock")
+"""What can be free: focal length (px), fy over fx, principal point (px), Brown-Conrady coefficients, and the clock: by
+how many seconds the discs were seen later than ``DiscSight.limb_j2000`` says."""
 
-_STEPS: Final = {"focal": 0.1, "aspect": 1e-5, "cx": 0.05, "cy": 0.05, "k1": 1e-4, "k2": 1e-4, "p1": 1e-5, "p2": 1e-5}
+_STEPS: Final = {
+    "focal": 0.1, "aspect": 1e-5, "cx": 0.05, "cy": 0.05, "k1": 1e-4, "k2": 1e-4, "p1": 1e-5, "p2": 1e-5, "clock": 0.1,
+}  # fmt: skip
 _TURN_STEP: Final = 1e-6
 _REJECT: Final = 4.0
 
@@ -42,11 +45,17 @@ class DiscSight:
         measured_px: (3,) x, y, radius.
         covariance_px2: (3, 3) of it.
         limb_j2000: (m, 3) directions of the limb as seen, J2000, any length (``BodyView.limb_j2000_km``).
+        rate_j2000: (m, 3) their change per second, or None: the scene stands still.
     """
 
     measured_px: Floats
     covariance_px2: Floats
     limb_j2000: Floats
+    rate_j2000: Floats | None = None
+
+    def limb_at(self, late_s: float) -> Floats:
+        """The limb (m, 3) so many seconds later."""
+        return self.limb_j2000 if self.rate_j2000 is None else self.limb_j2000 + late_s * self.rate_j2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +96,7 @@ class Calibration:
         attitudes: (frames, 3, 3) J2000 -> camera.
         residual_px: for each frame the stars' residuals (n, 2), measured minus predicted.
         used: for each frame which stars were used (n,).
+        disc_residual_px: for each frame the discs' residuals (d, 3) in x, y, radius, measured minus predicted.
         chi_square: of all that was used, with the stated errors; ``degrees`` of freedom.
         rms_px: of the lengths of the used residuals.
         status: ``ok`` or ``degraded``.
@@ -100,6 +110,7 @@ class Calibration:
     attitudes: Floats
     residual_px: tuple[Floats, ...]
     used: tuple[NDArray[np.bool_], ...]
+    disc_residual_px: tuple[Floats, ...]
     chi_square: float
     degrees: int
     rms_px: float
@@ -125,6 +136,7 @@ def calibrate(
     free: Sequence[str] = ("focal",),
     priors: Mapping[str, float] | None = None,
     systematic_px: float = 0.0,
+    clock_mean_s: float = 0.0,
 ) -> Calibration:
     """Fit camera parameters and every frame's attitude to stars and discs by weighted least squares.
 
@@ -134,13 +146,14 @@ def calibrate(
         free: names of :data:`PARAMETERS`.
         priors: standard deviations about the start's values, by name.
         systematic_px: error per axis added to every star's own.
+        clock_mean_s: mean of the clock's prior.
 
     Stars whose whitened residual exceeds four times the robust scatter are left out, turn by turn.
 
     Raises:
         InputError: an unknown parameter, a distortion that isn't Brown-Conrady, or too few measurements.
     """
-    problem = _Problem(camera, frames, tuple(free), dict(priors or {}), systematic_px)
+    problem = _Problem(camera, frames, tuple(free), dict(priors or {}), systematic_px, clock_mean_s)
     used = [np.ones(len(f.pixels), np.bool_) for f in frames]
     for _ in range(10):
         rows, attitudes, values = problem.solve(used)
@@ -166,6 +179,7 @@ def calibrate(
         attitudes=np.array(attitudes),
         residual_px=stars,
         used=tuple(used),
+        disc_residual_px=tuple(problem.disc_residuals(values, attitudes[k], k) for k in range(len(frames))),
         chi_square=chi_square,
         degrees=degrees,
         rms_px=rms,
@@ -184,6 +198,7 @@ class _Problem:
         free: tuple[str, ...],
         priors: dict[str, float],
         systematic_px: float,
+        clock_mean_s: float,
     ) -> None:
         for name in (*free, *priors):
             if name not in PARAMETERS:
@@ -202,8 +217,9 @@ class _Problem:
             )
         self.base, self.frames, self.free, self.priors = camera, frames, free, priors
         c = [*camera.distortion.coefficients, 0.0, 0.0, 0.0, 0.0][:4] if camera.distortion.coefficients else [0.0] * 4
-        start = (camera.focal_px_x, camera.focal_px_y / camera.focal_px_x, camera.cx, camera.cy, *c)
+        start = (camera.focal_px_x, camera.focal_px_y / camera.focal_px_x, camera.cx, camera.cy, *c, 0.0)
         self.start = dict(zip(PARAMETERS, start, strict=True))
+        self.means = {**self.start, "clock": clock_mean_s}
         eye = np.eye(2) * systematic_px**2
         # Inverse lower Cholesky factors whiten the residuals.
         self.whiten = [
@@ -229,6 +245,16 @@ class _Problem:
             return np.zeros((0, 2))
         return np.asarray(f.pixels - self.camera(values).project(f.directions @ attitudes[k].T))
 
+    def disc_residuals(self, values: Floats, R: Floats, k: int) -> Floats:
+        """Residuals (d, 3) of the frame's discs, px; the model's ellipse goes through its whole outline."""
+        camera = self.camera(values)
+        late = float(values[self.free.index("clock")]) if "clock" in self.free else 0.0
+        out = np.zeros((len(self.frames[k].discs), 3))
+        for row, disc in zip(out, self.frames[k].discs, strict=True):
+            seen = fit_ellipse(camera.project(disc.limb_at(late) @ R.T))
+            row[:] = disc.measured_px - [seen.x, seen.y, seen.radius]
+        return out
+
     def inliers(self, values: Floats, attitudes: Sequence[Floats]) -> list[NDArray[np.bool_]]:
         lengths = [
             np.linalg.norm(np.einsum("nij,nj->ni", w, self.star_residuals(values, attitudes, k)), axis=1)
@@ -239,15 +265,13 @@ class _Problem:
         scale = max(1.0, float(np.median(everything)) / np.sqrt(2.0 * np.log(2.0))) if everything.size else 1.0
         return [np.asarray(x < _REJECT * scale, dtype=np.bool_) for x in lengths]
 
-    def _frame(self, camera: Camera, R: Floats, k: int, used: NDArray[np.bool_]) -> Floats:
+    def _frame(self, values: Floats, camera: Camera, R: Floats, k: int, used: NDArray[np.bool_]) -> Floats:
         f = self.frames[k]
         parts = []
         if used.any():
             miss = f.pixels[used] - camera.project(f.directions[used] @ R.T)
             parts.append(np.einsum("nij,nj->ni", self.whiten[k][used], miss).ravel())
-        for disc, w in zip(f.discs, self.disc_whiten[k], strict=True):
-            seen = fit_ellipse(camera.project(disc.limb_j2000 @ R.T))
-            parts.append(w @ (disc.measured_px - [seen.x, seen.y, seen.radius]))
+        parts += [w @ miss for w, miss in zip(self.disc_whiten[k], self.disc_residuals(values, R, k), strict=True)]
         return np.concatenate(parts) if parts else np.zeros(0)
 
     def solve(self, used: list[NDArray[np.bool_]]) -> tuple[tuple[Floats, Floats], list[Floats], Floats]:
@@ -257,7 +281,7 @@ class _Problem:
         p, n = len(self.free), len(self.frames)
         for _ in range(12):
             camera = self.camera(values)
-            base = [self._frame(camera, attitudes[k], k, used[k]) for k in range(n)]
+            base = [self._frame(values, camera, attitudes[k], k, used[k]) for k in range(n)]
             ends = np.cumsum([0] + [len(b) for b in base])
             held = [i for i, name in enumerate(self.free) if name in self.priors]
             J = np.zeros((ends[-1] + len(held), p + 3 * n))
@@ -266,21 +290,21 @@ class _Problem:
             for i, name in enumerate(self.free):
                 step = np.zeros(p)
                 step[i] = _STEPS[name]
-                high, low = self.camera(values + step), self.camera(values - step)
+                moved = [(v, self.camera(v)) for v in (values + step, values - step)]
                 for k in range(n):
-                    up, down = (self._frame(c, attitudes[k], k, used[k]) for c in (high, low))
+                    up, down = (self._frame(v, c, attitudes[k], k, used[k]) for v, c in moved)
                     J[ends[k] : ends[k + 1], i] = (up - down) / (2.0 * _STEPS[name])
             for k in range(n):
                 for a in range(3):
                     turn = np.zeros(3)
                     turn[a] = _TURN_STEP
-                    up = self._frame(camera, rotation_exp(turn) @ attitudes[k], k, used[k])
-                    down = self._frame(camera, rotation_exp(-turn) @ attitudes[k], k, used[k])
+                    up = self._frame(values, camera, rotation_exp(turn) @ attitudes[k], k, used[k])
+                    down = self._frame(values, camera, rotation_exp(-turn) @ attitudes[k], k, used[k])
                     J[ends[k] : ends[k + 1], p + 3 * k + a] = (up - down) / (2.0 * _TURN_STEP)
             for row, i in enumerate(held):
                 sigma = self.priors[self.free[i]]
                 J[ends[-1] + row, i] = -1.0 / sigma
-                r[ends[-1] + row] = (self.start[self.free[i]] - values[i]) / sigma
+                r[ends[-1] + row] = (self.means[self.free[i]] - values[i]) / sigma
             scale = np.linalg.norm(J, axis=0)
             if not (scale > 0.0).all():
                 raise InputError("a frame or parameter has no measurement that bears on it; leave it out")

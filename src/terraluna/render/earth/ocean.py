@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numba import njit
 
+from terraluna.render.compiling import FAST
 from terraluna.render.earth import tables
 from terraluna.render.earth.grid import slant_cosine, sun_nodes
 
@@ -26,7 +27,7 @@ def slope_variance(wind_m_s: float) -> float:
     return 0.003 + 0.00512 * wind_m_s
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def fresnel(cosine: float, index: float) -> float:
     """Return the reflectance of a dielectric mirror for unpolarised light at an incidence of given cosine."""
     inner = math.sqrt(index * index - 1.0 + cosine * cosine)
@@ -35,7 +36,7 @@ def fresnel(cosine: float, index: float) -> float:
     return 0.5 * (across * across + along * along)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def hidden(cosine: float, variance: float) -> float:
     """Return Smith's Lambda: the wave crests' shadow for Gaussian slopes (Smith 1967, IEEE Trans. AP-15, 668)."""
     cosine = max(cosine, 1e-4)
@@ -46,7 +47,7 @@ def hidden(cosine: float, variance: float) -> float:
     return 0.5 * (math.exp(-a * a) / (a * 1.7724538509055159) - math.erfc(a))
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def glint_shape(mu0: float, mu: float, cos_phase: float, variance: float) -> float:
     """Return I/F of the Sun's image in a wind-roughened sea over Fresnel's reflectance; 0 away from the glint.
 
@@ -66,7 +67,7 @@ def glint_shape(mu0: float, mu: float, cos_phase: float, variance: float) -> flo
     return math.pi * density / (4.0 * max(mu, 1e-4) * square * square * seen)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def fill_mirror(cosines, index, variance, steps, out):  # type: ignore[no-untyped-def]
     """Write the part of a beam that the surface sends up, by integration over the facets that face the beam."""
     for i in range(cosines.size):

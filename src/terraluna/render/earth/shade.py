@@ -8,23 +8,27 @@ import numpy as np
 from numba import njit, prange
 
 from terraluna.render.angles import map_cells
+from terraluna.render.compiling import FAST
 from terraluna.render.earth.grid import COVER_NODES, NIGHT, SUN_NODES, VIEW_NODES, sun_place, view_place
 from terraluna.render.earth.ocean import fresnel, glint_shape
 from terraluna.render.earth.shell import LIMB_NODES, LIMB_STEP_KM
+from terraluna.render.maps import FULL_SCALE
 
 
-@njit(cache=True, inline="always", error_model="numpy")
+@njit(cache=True, inline="always", error_model="numpy", fastmath=FAST)
 def map_value(flat, height, width, channels, channel, cells):  # type: ignore[no-untyped-def]
-    """Return a bilinear value of a flattened map; unsigned indices need no test for wrapping."""
+    """Return a bilinear value of a flattened map of 16-bit numbers; unsigned indices need no test for wrapping."""
     i0, i1, j0, j1, fy, fx = cells
     a = np.uint64((i0 * width + j0) * channels + channel)
     b = np.uint64((i0 * width + j1) * channels + channel)
     c = np.uint64((i1 * width + j0) * channels + channel)
     d = np.uint64((i1 * width + j1) * channels + channel)
-    return (1.0 - fy) * ((1.0 - fx) * flat[a] + fx * flat[b]) + fy * ((1.0 - fx) * flat[c] + fx * flat[d])
+    upper = (1.0 - fx) * np.int32(flat[a]) + fx * np.int32(flat[b])
+    lower = (1.0 - fx) * np.int32(flat[c]) + fx * np.int32(flat[d])
+    return ((1.0 - fy) * upper + fy * lower) * (1.0 / FULL_SCALE)
 
 
-@njit(cache=True, inline="always", error_model="numpy")
+@njit(cache=True, inline="always", error_model="numpy", fastmath=FAST)
 def look_up(flat, k, i, j, c, fi, fj, fc, index, scale, out):  # type: ignore[no-untyped-def]
     """Add the value of a (k, suns, views, covers, bands) table, trilinear, times ``scale`` to ``out``.
 
@@ -51,7 +55,7 @@ def look_up(flat, k, i, j, c, fi, fj, fc, index, scale, out):  # type: ignore[no
         out[b] += low * thin + fc * thick
 
 
-@njit(cache=True, inline="always", error_model="numpy")
+@njit(cache=True, inline="always", error_model="numpy", fastmath=FAST)
 def side_value(flat, i, c, fi, fc, bands, b):  # type: ignore[no-untyped-def]
     """Return the value of a flattened (angles, covers, bands) table in one band, bilinear."""
     start = np.uint64((i * COVER_NODES + c) * bands + b)
@@ -61,7 +65,7 @@ def side_value(flat, i, c, fi, fc, bands, b):  # type: ignore[no-untyped-def]
     return (1.0 - fi) * lower + fi * ((1.0 - fc) * flat[start + row] + fc * flat[start + row + step])
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def limb_sum(flat, start, stride, height, b):  # type: ignore[no-untyped-def]
     """Return a running sum over height at ``height``: nodes every `LIMB_STEP_KM`, ``stride`` apart."""
     x = min(max(height / LIMB_STEP_KM, 0.0), LIMB_NODES - 1.000001)
@@ -70,7 +74,7 @@ def limb_sum(flat, start, stride, height, b):  # type: ignore[no-untyped-def]
     return (1.0 - f) * flat[start + a * stride + b] + f * flat[start + (a + 1) * stride + b]
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, parallel=True, error_model="numpy", fastmath=FAST)
 def shade_earth(  # type: ignore[no-untyped-def]
     coverage,
     lat,
@@ -107,7 +111,7 @@ def shade_earth(  # type: ignore[no-untyped-def]
     Args:
         coverage: (and the six after it) the layer's arrays.
         sun: (h, w, n) visible Sun, or empty.
-        land: flattened (rows, columns, bands) reflectance; water and clouds likewise without bands.
+        land: flattened (rows, columns, bands) reflectance in 1 / `FULL_SCALE`; water and clouds likewise without bands.
         land_shape: rows, columns of the map; water_shape, cloud_shape likewise.
         phases: (and the ten after it) `lut.FrameTables`, arrays flattened.
         variance: mean square slope of the sea.

@@ -1,0 +1,43 @@
+"""What is known of a picture beside its pixels: its time and its camera, by a log or by its own label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from terraluna.camera.model import Camera
+from terraluna.ephemeris import Ephemeris
+from terraluna.errors import InputError
+from terraluna.frames import camera_of, read_frame
+
+
+def label_camera(path: Path, ephemeris: Ephemeris) -> tuple[Camera, tuple[str, ...]]:
+    """Camera of a picture's label (EXIF, FITS and so on), and remarks on its time.
+
+    Raises:
+        InputError: the file can't be read, or its label says nothing of the focal length.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; name a picture")
+    observation = read_frame(path, ephemeris=ephemeris, check=False).observation
+    unknown_zone = "time zone unknown" in str(observation.label.get("time_from", ""))
+    return camera_of(observation), ("time_zone_unknown",) if unknown_zone else ()
+
+
+def time_of(path: str, times: Mapping[str, str], ephemeris: Ephemeris) -> float:
+    """Time of a picture, TDB seconds past J2000: by the table, else by its own header.
+
+    Raises:
+        InputError: neither says.
+    """
+    name = Path(path)
+    digits = "".join(c for c in name.stem if c.isdigit())
+    keys = (path, name.name, name.stem, digits, digits.lstrip("0"))
+    for key in keys:
+        if key and key in times:
+            return ephemeris.et(times[key])
+    if name.suffix.lower() not in (".ssdv", ".bin") and name.is_file():
+        own = read_frame(name, ephemeris=ephemeris, check=False).observation.et
+        if own is not None:
+            return own
+    raise InputError(f"{path}: its time is not known; give it with --at, or in the table of --log (columns image, utc)")
