@@ -146,7 +146,7 @@ def plan_request(request: Request, ephemeris: Ephemeris, base: Path, title: str)
         searches.append((camera, pointing))
     legs = open_legs(request, mission, ephemeris, base, start, stop)
     proposals: list[Proposal] = []
-    conflict = ""
+    empty: list[tuple[Leg, list[Wish]]] = []
     total = 0.0
     for camera, pointing in searches:
         for leg in legs:
@@ -154,11 +154,12 @@ def plan_request(request: Request, ephemeris: Ephemeris, base: Path, title: str)
             windows = _windows(leg, wishes, request)
             total += windows.duration_s
             proposals += [_propose(leg, span, camera, pointing, request) for span in windows]
-            if not windows and not conflict:
-                conflict = _why_not(leg, wishes, request, ephemeris)
+            if not windows:
+                empty.append((leg, wishes))
     proposals.sort(key=lambda p: (-p.score, p.start))
     kept = tuple(proposals[: request.max_windows])
-    return Plan(request, request.name or title, legs, kept, len(proposals), total, "" if proposals else conflict)
+    conflict = "" if proposals else _why_not(*empty[0], request, ephemeris)
+    return Plan(request, request.name or title, legs, kept, len(proposals), total, conflict)
 
 
 def _time(key: str, utc: str, ephemeris: Ephemeris) -> float:
