@@ -33,6 +33,10 @@ bench: $(VENV)/.bench
 fuzz: $(VENV)/.dev
 	$(BIN)/python benchmarks/fuzz_readers.py --count 2000
 
+campaign: $(VENV)/.bench
+	$(BIN)/python benchmarks/sequential_campaign.py 100
+	$(BIN)/python benchmarks/star_campaign.py
+
 docs: $(VENV)/.docs
 	$(BIN)/mkdocs build --strict
 

@@ -1,4 +1,4 @@
-"""Simulated series for the sequential estimator: a lunar orbiter without stars, and a cruise with a star tracker."""
+"""Simulated series for the sequential estimator: a lunar orbiter without stars, four cruises with a star tracker."""
 
 from __future__ import annotations
 
@@ -61,6 +61,23 @@ CRUISE = Case(
     "tianwen-1", "sun", "2020-07-26T16:00", tuple(10800.0 * i for i in range(10)), 100e-6, 0.1, 60.0,
     1000.0, 0.01, 5.0, (10.0 * ARCSEC, 60.0 * ARCSEC), None, 30.0 * ARCSEC, 0.5, 0.0,
 )  # fmt: skip
+# From the Sun-Earth point L1, an hour apart, with the Moon before the Earth; 5 and 30 arcsec, 1.07 arcsec a pixel. A
+# start that is 3,000 km off can have the Moon on the Earth's other side, and the fit then stays there: one in twelve.
+EPIC = Case(
+    "dscovr", "earth", "2015-07-16T19:00", tuple(3600.0 * i for i in range(8)), 5.19e-6, 0.1, 90.0,
+    500.0, 0.02, 5.0, (5.0 * ARCSEC, 30.0 * ARCSEC), None, 10.0 * ARCSEC, 0.5, 0.0,
+)  # fmt: skip
+# A week before the swing-by, one frame in six hours.
+ONC_T = Case(
+    "hayabusa2", "earth", "2015-11-26T03:46", tuple(21600.0 * i for i in range(8)), 107.3e-6, 0.1, 80.0,
+    3000.0, 0.02, 5.0, (10.0 * ARCSEC, 60.0 * ARCSEC), None, 30.0 * ARCSEC, 0.5, 0.0,
+)  # fmt: skip
+# Ten days after the swing-by, one frame in four hours.
+MAPCAM = Case(
+    "osiris-rex", "earth", "2017-10-02T00:00", tuple(14400.0 * i for i in range(8)), 67.7e-6, 0.1, 90.0,
+    3000.0, 0.02, 5.0, (5.0 * ARCSEC, 30.0 * ARCSEC), None, 30.0 * ARCSEC, 0.5, 0.0,
+)  # fmt: skip
+CASES = (LUNAR, CRUISE, EPIC, ONC_T, MAPCAM)
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,16 +21,16 @@ from terraluna.opnav.sequential import (
 )
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from sequential_cases import CRUISE, LUNAR, Case, Simulator, nees
+from sequential_cases import CASES, CRUISE, LUNAR, Case, Simulator, nees
 
-# The campaign of 100 runs is benchmarks/bench_sequential.py; here so few that the tests stay short, with their band.
+# The campaign of 100 runs is benchmarks/sequential_campaign.py; here so few that the tests stay short, with their band.
 RUNS = 6
 SEED = 20190203
 # Two ways to one least-squares problem; the filter linearises its past once, which leaves a second order.
 SAME_ESTIMATE_SIGMAS = 0.05
 
 
-@pytest.mark.parametrize("case", [LUNAR, CRUISE], ids=["lunar orbiter", "cruise"])
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_errors_are_as_large_as_stated(case: Case, ephemeris: Ephemeris) -> None:
     simulator = Simulator(case, ephemeris)
     rng = np.random.default_rng(SEED)

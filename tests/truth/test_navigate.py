@@ -7,33 +7,60 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from terraluna.camera.catalogue import load_camera
-from terraluna.cli.navigate import read_log
+from terraluna.cli.navigate import navigate, read_log
 from terraluna.ephemeris import Ephemeris
 from terraluna.errors import InputError
 from terraluna.missions.view import MissionView
-from terraluna.opnav import limb_directions
-from terraluna.opnav.dating import date_by_limb, date_frames, locate_along_track
-from terraluna.opnav.measure import measure_file
-from terraluna.opnav.navigate import NavigateOptions, body_fix, navigate_files
+from terraluna.opnav.dating import date_frames, locate_along_track
+from terraluna.opnav.navigate import NavigateOptions, navigate_files
 from terraluna.opnav.navigation import Navigation
-from terraluna.opnav.sequential import SeriesFrame, Unknown, Unknowns
+from terraluna.opnav.sequential import Unknown, Unknowns
 from terraluna.opnav.setting import Setting
-from terraluna.opnav.types import LimbPoints
-from terraluna.trajectory import trajectory_from_spec
+from terraluna.trajectory.oem import OemTrajectory
+from terraluna.trajectory.spk import SpkTrajectory
 
 SERIES = (172, 173, 174, 175, 176)
 # The published orbit against its own propagation with other forces: 30 km (the tolerance of the catalogue's claims).
 ORBIT_SIGMA_KM = 30.0 / 3.0
 # Chi-square of three degrees of freedom that is exceeded as seldom as 3 sigma (0.27 %).
 THREE_SIGMA_3D = 14.16
-# D. Estevez and T. J. Dijkema dated two series of Longjiang-2: 10.82, 12.91 and 13.15 s in one (which frames is not
-# said), 77 to 120 s in the other. One frame alone tells the time to a few seconds.
-PUBLISHED_OFFSETS_S = (10.82, 13.15)
-# Half the pixel scale that is published for the 2x readout, 98 and 106 arcsec/px, over its mean.
-SCALE_SIGMA_2X = 0.03
-TERRAIN_PX = 0.5
+# The clock of the eclipse frames by another way: the Moon's limb of rendered frames laid on the real one (page
+# Radiometry); good to about a pixel, a second.
+RENDERED_OFFSETS_S = {"226": 8.7, "229": -8.5}
+RENDERED_SIGMA_S = 1.0
+# The log gives whole minutes.
+LOGGED_S = 60.0
+JULY_SCENE = """
+mission = "longjiang-2"
+camera = "longjiang-2-2x"
+
+[observation]
+utc = "2019-07-02T18:57:00"
+
+[trajectory]
+kind = "state"
+frame = "{frame}"
+center = "{center}"
+utc = "{utc}"
+{state}
+span_days = 10.0
+"""
+# D. Estevez, GMAT scripts: the state of 28 June, and a prediction for 30 June that is 300-440 km off it on 2 July.
+STATES = {
+    "28 June": {
+        "frame": "keplerian", "center": "moon", "utc": "2019-06-28T03:00:00",
+        "state": 'anomaly = "true"\nelements = [8704.163, 0.690187, 44.672, 71.711, 68.006, 176.09042928]',
+    },
+    "30 June": {
+        "frame": "earth-fixed", "center": "earth", "utc": "2019-06-30T00:00:00",
+        "state": "position = [-283961.5011, 229797.7095, 100322.074]\nvelocity = [15.871743, 19.876136, 0.365277]\n"
+        'propagate_about = "moon"',
+    },
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -104,37 +131,98 @@ def test_orbit_of_the_series_stays_near_the_published_one(series: Navigation, vi
     assert scale[:3].max() < 100.0
 
 
-def _july(test_data: Path, number: int, ephemeris: Ephemeris) -> tuple[SeriesFrame, LimbPoints]:
-    camera = load_camera("longjiang-2-2x")
-    log = read_log(test_data / "longjiang2" / "frames.csv")
-    found = measure_file(test_data / "longjiang2" / "ssdv" / f"img_{number}.ssdv", camera=camera)[0].measurement
-    earth, moon = found.body("earth"), found.body("moon")
-    assert earth is not None
-    assert moon is not None
-    frame = SeriesFrame(str(number), ephemeris.et(log[str(number)]), (body_fix(earth, camera, None, 0.3),), camera.id)
-    return frame, moon.as_limb()
+def _july(state: str, ephemeris: Ephemeris, test_data: Path, folder: Path) -> dict[str, tuple[float, float]]:
+    """Clock offsets and sigmas of the eclipse frames by their Earth and their piece of the Moon's limb."""
+    scene = folder / "july.toml"
+    scene.write_text(JULY_SCENE.format(**STATES[state]), encoding="utf-8")
+    result = navigate_files(
+        [test_data / "longjiang2" / "ssdv" / f"img_{n}.ssdv" for n in (225, 226, 229)],
+        Setting.of_mission(MissionView.open(str(scene), ephemeris)),
+        times=read_log(test_data / "longjiang2" / "frames.csv"),
+        options=NavigateOptions(search_s=1200.0),
+    )
+    out = {}
+    for item in result.fixes:
+        assert item.offset is not None
+        assert item.clock is not None
+        assert "radius_from_trajectory" in item.clock.reasons
+        out[Path(item.image).stem[4:]] = item.offset
+    return out
 
 
-@pytest.mark.parametrize("number", [225, 226])
-def test_july_frames_yield_the_published_clock(number: int, test_data: Path, ephemeris: Ephemeris) -> None:
-    camera = load_camera("longjiang-2-2x")
-    frame, limb = _july(test_data, number, ephemeris)
-    # Published state of 28 June 2019, four days before.
-    orbit = trajectory_from_spec(
-        {
-            "kind": "state", "frame": "keplerian", "center": "moon", "utc": "2019-06-28T03:00:00", "anomaly": "true",
-            "elements": [8704.163, 0.690187, 44.672, 71.711, 68.006, 176.09042928], "span_days": 10.0,
-        },
-        ephemeris,
+def test_july_frames_yield_their_clock(ephemeris: Ephemeris, test_data: Path, tmp_path: Path) -> None:
+    offsets = _july("28 June", ephemeris, test_data, tmp_path)
+    for offset, sigma in offsets.values():
+        assert sigma < 3.0
+        assert abs(offset) < LOGGED_S
+    for number, rendered in RENDERED_OFFSETS_S.items():
+        offset, sigma = offsets[number]
+        assert abs(offset - rendered) < 3.0 * np.hypot(sigma, RENDERED_SIGMA_S)
+
+
+def test_the_pictures_tell_which_state_is_right(ephemeris: Ephemeris, test_data: Path, tmp_path: Path) -> None:
+    # The log would have to be wrong by minutes.
+    offsets = _july("30 June", ephemeris, test_data, tmp_path)
+    assert min(abs(offset) for offset, _ in offsets.values()) > 2.0 * LOGGED_S
+
+
+def test_outputs_of_a_series(series: Navigation, ephemeris: Ephemeris, tmp_path: Path, test_data: Path) -> None:
+    folder = test_data / "longjiang2"
+    oem, spk = tmp_path / "series.oem", tmp_path / "series.bsp"
+    names = [str(folder / "ssdv" / f"img_{n}.ssdv") for n in SERIES]
+    app = typer.Typer()
+    app.command()(navigate)
+    outcome = CliRunner().invoke(
+        app,
+        [
+            *names, "--mission", "longjiang-2", "--log", str(folder / "frames.csv"), "--smooth", "--json",
+            "--oem", str(oem), "--spk", str(spk), "--spk-id", "-998",
+        ],
+        catch_exceptions=False,
     )  # fmt: skip
-    result = date_by_limb(
-        frame, limb_directions(limb, camera), orbit, ephemeris,
-        systematic_rad=TERRAIN_PX * camera.ifov_rad, scale_sigma=SCALE_SIGMA_2X, search_s=1200.0,
-    )  # fmt: skip
-    assert result.reasons == ("radius_from_trajectory",)
-    assert result.sigma_s < 6.0
-    low, high = PUBLISHED_OFFSETS_S
-    assert low - 3.0 * result.sigma_s < result.offset_s < high + 3.0 * result.sigma_s
+    assert outcome.exit_code == 0
+    report = json.loads(outcome.stdout)
+    orbit = report["filter"]["orbit"]
+    et = ephemeris.et(orbit["epoch_utc"])
+    from_oem = OemTrajectory(oem, ephemeris).states_about("moon", [et + 60.0], ephemeris)[0]
+    from_spk = SpkTrajectory(spk, ephemeris).states_about("moon", [et + 60.0], ephemeris)[0]
+    assert from_oem[:3] == pytest.approx(from_spk[:3], abs=0.01)
+    state = np.array(orbit["state_km_km_s"])
+    assert np.linalg.norm(from_oem[:3] - state[:3] - 60.0 * state[3:]) < 0.5
+    assert "COVARIANCE_START" in oem.read_text(encoding="utf-8")
+    # Batch and smoother meet at the last frame.
+    steps = report["filter"]["sequential"]
+    assert len(steps["smoothed"]) == len(steps["steps"]) == 4
+    last = steps["smoothed"][-1]
+    assert series.dynamics is not None
+    there, _ = series.dynamics.arc(et, state, [ephemeris.et(last["utc"])])
+    spread = np.sqrt(np.diag(np.array(last["covariance"])))[:3]
+    assert (np.abs(there[0, :3] - np.array(last["state_km_km_s"])[:3]) < spread).all()
+
+
+def test_wrong_camera_is_refused(ephemeris: Ephemeris, test_data: Path) -> None:
+    """The window's lens shows half of the field: no Earth and Moon stand so near to each other."""
+    name = "img_176.ssdv"
+    setting = Setting(ephemeris, load_camera("longjiang-2-2x"))
+    path = test_data / "longjiang2" / "ssdv" / name
+    result = navigate_files([path], setting, times={name: "2019-02-03T15:07:27"})
+    assert (result.status, result.reasons) == ("refused", ("discs_contradict_camera",))
+    # The right one without a law or a trajectory leaves the turn about the line of both.
+    result = navigate_files([path], Setting(ephemeris, load_camera("longjiang-2")), times={name: "2019-02-03T15:07:27"})
+    assert result.reasons == ("free_rotation_about_earth_moon_line",)
+
+
+def test_header_contradiction_is_reported(ephemeris: Ephemeris, test_data: Path) -> None:
+    path = test_data / "hayabusa2" / "hyb2_onc_20151203_000006_w2f_l2a.fit"
+    view = MissionView.open("hayabusa2", ephemeris)
+    (item,) = navigate_files([path], Setting.of_mission(view, load_camera("onc-w2"))).fixes
+    assert [s.body for s in item.frame.sights] == ["earth"]
+    assert any("this is not the place of the spacecraft" in text for text in item.report()["warnings"])
+    earth = item.frame.sights[0]
+    truth = np.linalg.norm(view.trajectory.states_about("earth", [item.frame.et], ephemeris)[0, :3])
+    # Header and trajectory agree on 202,859 km; a saturated disc of 26 px gives it to some per cent.
+    assert truth == pytest.approx(202_859, rel=1e-3)
+    assert earth.range_km == pytest.approx(truth, rel=0.05)  # type: ignore[union-attr]
 
 
 def test_times_are_needed(view: MissionView, test_data: Path) -> None:

@@ -75,8 +75,10 @@ def navigate(
 
     if at is not None and len(images) != 1:
         raise InputError("--at is the time of a single picture; give a table with --log for several")
-    if mission is None and trajectory is None and camera is None:
-        raise InputError("say what is known: --mission M, --trajectory FILE (a photo with EXIF), or --camera NAME")
+    if mission is None and trajectory is None and camera is None and not scale_free:
+        raise InputError(
+            "say what is known: --mission M, --trajectory FILE (a photo with EXIF), --camera NAME, or --scale-free"
+        )
     times = {} if log is None else read_log(log)
     if at is not None:
         times[images[0].name] = at
@@ -204,6 +206,8 @@ def _print_fix(item: ImageFix) -> None:
             f"{item.image}: {item.utc}  {moon:,.0f} km from the Moon, sigma {sigma.max():.0f} km at most  "
             f"{item.status}{notes}"
         )
+    for warning in item.measured.warnings:
+        say(f"  header: {warning}")
     if item.stars is not None and item.stars.status != "refused":
         seen = item.report()["stars"]
         planets = "".join(f", {p['name']} at {p['x']:.1f} {p['y']:.1f}" for p in seen["planets"])

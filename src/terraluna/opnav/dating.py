@@ -124,7 +124,7 @@ def date_by_limb(
     trajectory: Trajectory,
     ephemeris: Ephemeris,
     *,
-    radius_km: float = MOON_RADII_KM[0],
+    radius_km: float | Floats = MOON_RADII_KM[0],
     systematic_rad: float = 0.0,
     scale_sigma: float = 0.0,
     search_s: float = SEARCH_S,
@@ -140,7 +140,7 @@ def date_by_limb(
         limb: directions of the points on the arc.
         trajectory: where the spacecraft was.
         ephemeris: open ephemeris.
-        radius_km: of the limb's terrain from the Moon's centre.
+        radius_km: of the limb's terrain from the Moon's centre, one for all or one a point (n,).
         systematic_rad: error of the separation common to all points (calibration, terrain, blur).
         scale_sigma: relative error of the focal length.
         search_s: how far to either side of the log to look.
@@ -167,10 +167,10 @@ def date_by_limb(
         place = baseline(ephemeris, et, state[:3], state[3:])
         vectors = np.vstack((place.earth_km, place.moon_km)) - state[:3]
         distance = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
-        if distance[1] <= radius_km:
+        if distance[1] <= np.max(radius_km):
             return float("nan")
         expected = np.arccos(np.clip(vectors[0] @ vectors[1] / distance.prod(), -1.0, 1.0))
-        center = _arc_center(limb.directions, float(np.arcsin(radius_km / distance[1])), seen, float(expected))
+        center = arc_center(limb.directions, np.arcsin(radius_km / distance[1]), seen, float(expected))
         return float(np.arccos(np.clip(center @ seen, -1.0, 1.0)) - expected)
 
     first, last = trajectory.span
@@ -209,8 +209,8 @@ def date_by_limb(
     return PictureTime(offset, sigma, tuple(roots[1:]), fit, "degraded", reasons)
 
 
-def _arc_center(directions: Floats, half_angle: float, earth: Floats, separation: float) -> Floats:
-    """Centre (3,) of a circle of known angular radius through an arc, on the side away from the Earth."""
+def arc_center(directions: Floats, half_angle: float | Floats, earth: Floats, separation: float) -> Floats:
+    """Centre (3,) of a circle of known angular radius (one, or one a point) through an arc, away from the Earth."""
     middle = unit(directions.mean(axis=0))
     away = unit(middle - earth * (middle @ earth))
     center = unit(earth * np.cos(separation) + away * np.sin(separation))

@@ -41,3 +41,10 @@ def time_of(path: str, times: Mapping[str, str], ephemeris: Ephemeris) -> float:
         if own is not None:
             return own
     raise InputError(f"{path}: its time is not known; give it with --at, or in the table of --log (columns image, utc)")
+
+
+def header_warnings(path: Path, ephemeris: Ephemeris) -> tuple[str, ...]:
+    """What is wrong with a picture's header: damage, and what contradicts the ephemeris; nothing for SSDV packets."""
+    if path.suffix.lower() in (".ssdv", ".bin") or not path.is_file():
+        return ()
+    return tuple(str(w) for w in read_frame(path, ephemeris=ephemeris).warnings)

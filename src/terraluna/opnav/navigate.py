@@ -7,6 +7,7 @@ date the pictures, to refine a focal length that is known from a label, and as t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,16 +16,13 @@ from typing import Final
 import numpy as np
 
 from terraluna.camera.model import Camera
-from terraluna.ephemeris import Ephemeris
-from terraluna.ephemeris.constants import EARTH_RADII_KM, MOON_RADII_KM
 from terraluna.errors import CoverageError, InputError
-from terraluna.opnav.baseline import baseline
+from terraluna.opnav.baseline import Baseline, baseline
 from terraluna.opnav.dating import PictureTime, date_frames
-from terraluna.opnav.evidence import AttitudePrior, PositionPrior, SunEvidence, bright_limb_angle_from_pixels
+from terraluna.opnav.evidence import AttitudePrior, PositionPrior
 from terraluna.opnav.focal import FocalFit, refine_focal
-from terraluna.opnav.horizon_tls import horizon_fix
-from terraluna.opnav.labels import label_camera, time_of
-from terraluna.opnav.limb_height import limb_height_prior
+from terraluna.opnav.labels import header_warnings, label_camera, time_of
+from terraluna.opnav.limb_terrain import date_by_terrain
 from terraluna.opnav.measure import FileMeasurement, MeasuredBody, measure_file
 from terraluna.opnav.navigation import ImageFix, Navigation
 from terraluna.opnav.published import navigate_published
@@ -34,29 +32,30 @@ from terraluna.opnav.sequential import (
     OrbitPath,
     SeriesFit,
     SeriesFrame,
+    Sight,
     Unknown,
     Unknowns,
     filter_series,
     fit_series,
 )
 from terraluna.opnav.setting import Setting
+from terraluna.opnav.sights import body_fix, fix_residuals, sun_angles, sun_evidence
 from terraluna.opnav.stars import StarSolution
 from terraluna.opnav.starsight import companion_prior, find_stars, star_prior, usable, with_scale
-from terraluna.opnav.twobody import fix_two_bodies
-from terraluna.opnav.types import BodyFix, Floats, LimbPoints, PositionFix
-from terraluna.opnav.vectors import aberrate, limb_directions, unit
+from terraluna.opnav.twobody import fix_two_bodies, refused_fix
+from terraluna.opnav.types import BodyFix, PositionFix
+from terraluna.opnav.vectors import limb_directions, unit
 
 SCALE_SIGMA: Final = 1e-3
 """Relative error of the focal length of a camera whose file doesn't state one."""
 
-BRIGHT_LIMB_SIGMA_RAD: Final = float(np.radians(3.0))
-_LEAST_PHASE_DEG: Final = 25.0
-"""Nearer to full phase the middle of the lit limb says little about the Sun."""
-
-_TERRAIN: Final = 5.0
-"""Outline points of a rough limb move together: so many count as one."""
-
 _REFUSED: Final = frozenset({"short_arc", "centroid", "glare"})
+
+_CLOSING_SIGMAS: Final = 6.0
+"""Discs that miss the Earth-Moon distance by more are not the Earth and the Moon in this camera."""
+
+_OUTLINE_PX: Final = 2.0
+"""Error of a rough outline: where half of the light is reached lies so far inside, by rendered frames."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +163,9 @@ def _look(path: Path, setting: Setting, times: Mapping[str, str], options: Navig
     if camera is None:
         camera, notes = label_camera(path, setting.ephemeris)
     out = []
-    for found in measure_file(path, camera=camera):
+    warnings = header_warnings(path, setting.ephemeris)
+    for measured in measure_file(path, camera=camera):
+        found = replace(measured, warnings=warnings or measured.warnings)
         et = time_of(found.path, times, setting.ephemeris)
         stars = find_stars(found, camera, et, setting) if options.stars else None
         scaled = camera if stars is None or not usable(stars) else with_scale(camera, stars)
@@ -200,12 +201,21 @@ def _navigate_one(item: _Seen, prior: AttitudePrior | None, setting: Setting, op
             sights.append(sight)
     bodies = {s.body: measured[s.body] for s in sights}
     frame = SeriesFrame(item.found.path, et, tuple(sights), camera=camera.id, attitude=prior, laws=setting.laws(et))
+    if setting.camera is None and focal is None and (item.stars is None or not usable(item.stars)):
+        # A label's focal length is rounded: ranges would be wrong by per cents, and nothing would show it.
+        bare = refused_fix("focal_length_not_refined")
+        return ImageFix(
+            item.found.path, ephemeris.utc(et, 3), item.found, camera, replace(frame, sights=()), bare, None, {},
+            item.stars, notes=item.notes,
+        )  # fmt: skip
     clock = _date([replace(frame, laws=())], [camera], setting, options) if sights else None
+    if clock is not None and clock.status == "refused":
+        clock = _date_by_arc(frame, item.found, camera, setting, options) or clock
     dated = options.fitted_times and clock is not None and clock.status != "refused"
     at = et + (clock.offset_s if dated and clock is not None else 0.0)
     moment = replace(frame, et=at, laws=setting.laws(at))
-    fix = _fix(moment, bodies, camera, setting, options)
-    residuals = _residuals(fix, moment, camera, ephemeris) if fix.status != "refused" else {}
+    fix = _fix(moment, sun_angles(item.found), bodies, camera, setting, options)
+    residuals = fix_residuals(fix, moment, camera, ephemeris) if fix.status != "refused" else {}
     return ImageFix(
         item.found.path, ephemeris.utc(at, 3), item.found, camera, frame, fix, clock, residuals, item.stars, focal,
         notes=item.notes,
@@ -227,57 +237,29 @@ def _date(
         return None
 
 
-def body_fix(body: MeasuredBody, camera: Camera, earth_orientation: Floats | None, systematic_px: float) -> BodyFix:
-    """Position of a measured body in the camera frame, with the systematic error of its centre and radius.
-
-    Args:
-        body: with a limb.
-        camera: that took it.
-        earth_orientation: (3, 3) camera frame -> Earth-fixed; None: the Earth as a sphere.
-        systematic_px: standard deviation of centre (per axis) and radius.
-    """
-    limb: LimbPoints = body.as_limb()
-    if "outline_only" in body.reasons:
-        limb = replace(limb, covariance_px2=limb.covariance_px2 * _TERRAIN)
-    directions = limb_directions(limb, camera)
-    if body.name == "earth":
-        mean = (2.0 * EARTH_RADII_KM[0] + EARTH_RADII_KM[2]) / 3.0
-        radii = (mean, mean, mean) if earth_orientation is None else EARTH_RADII_KM
-        fix = horizon_fix(directions, np.asarray(radii), earth_orientation, limb_height=limb_height_prior(limb.band))
-        radius = mean
-    else:
-        radius = MOON_RADII_KM[0]
-        fix = horizon_fix(directions, np.asarray(MOON_RADII_KM))
-    if fix.status == "refused" or systematic_px == 0.0:
-        return fix
-    # The points scatter more than their noise where such errors exist: that is what is added here.
-    d, r = fix.direction, fix.range_km
-    angle = systematic_px * camera.ifov_rad
-    added = (np.eye(3) - np.outer(d, d)) * (angle * r) ** 2 + np.outer(d, d) * (angle * r * r / radius) ** 2
-    reasons = tuple(x for x in fix.reasons if x != "residuals_exceed_noise")
-    return replace(
-        fix,
-        covariance_km2=fix.covariance_km2 + added,
-        reasons=reasons,
-        status="degraded" if reasons else "ok",
+def _date_by_arc(
+    frame: SeriesFrame, found: FileMeasurement, camera: Camera, setting: Setting, options: NavigateOptions
+) -> PictureTime | None:
+    """The clock by a piece of the Moon's limb too short or too rough for a radius, beside the Earth; None without."""
+    moon = found.measurement.body("moon")
+    if setting.trajectory is None or {s.body for s in frame.sights} != {"earth"} or moon is None or moon.limb is None:
+        return None
+    rough = _OUTLINE_PX if "outline_only" in moon.reasons else options.systematic_px
+    dated = date_by_terrain(
+        replace(frame, laws=(), attitude=None),
+        limb_directions(moon.as_limb(), camera),
+        setting.trajectory,
+        setting.ephemeris,
+        systematic_rad=rough * camera.ifov_rad,
+        scale_sigma=options.scale_of(camera).sigma,
+        search_s=options.search_s,
     )
-
-
-def _sun(bodies: Mapping[str, MeasuredBody], camera: Camera, ephemeris: Ephemeris, et: float) -> list[SunEvidence]:
-    out = []
-    for name, body in bodies.items():
-        if not (np.isfinite(body.sun_angle_deg) and body.phase_deg > _LEAST_PHASE_DEG):
-            continue
-        toward = np.radians(body.sun_angle_deg)
-        bright = np.array([body.x + body.radius * np.cos(toward), body.y + body.radius * np.sin(toward)])
-        angle = bright_limb_angle_from_pixels(camera, np.array([body.x, body.y]), bright)
-        direction = unit(ephemeris.position("sun", et, name))
-        out.append(SunEvidence(name, direction, bright_limb_rad=angle, bright_limb_sigma_rad=BRIGHT_LIMB_SIGMA_RAD))
-    return out
+    return None if dated.status == "refused" else dated
 
 
 def _fix(
     frame: SeriesFrame,
+    sun_rad: Mapping[str, float],
     bodies: Mapping[str, MeasuredBody],
     camera: Camera,
     setting: Setting,
@@ -292,7 +274,9 @@ def _fix(
         empty = BodyFix(missing, np.full(3, np.nan), np.full((3, 3), np.nan), status="refused", reasons=("not_found",))
         whole = {b: sights.get(b, replace(empty, body=b)) for b in ("earth", "moon")}
         return fix_two_bodies(whole["earth"], whole["moon"], geometry)
-    sun = _sun(bodies, camera, ephemeris, frame.et)
+    if not _closes(sights["earth"], sights["moon"], geometry, options.scale_of(camera).sigma):
+        return refused_fix("discs_contradict_camera")
+    sun = sun_evidence(sun_rad, bodies, camera, ephemeris, frame.et)
     fix: PositionFix | None = None
     expected: PositionPrior | None = None
     for _ in range(3):
@@ -313,6 +297,18 @@ def _fix(
     return fix
 
 
+def _closes(earth: Sight, moon: Sight, geometry: Baseline, scale_sigma: float) -> bool:
+    """Whether both places are as far from each other as Earth and Moon are: with the wrong camera, or names, not."""
+    assert isinstance(earth, BodyFix)
+    assert isinstance(moon, BodyFix)
+    apart = earth.position_camera_km - moon.position_camera_km
+    distance = float(np.linalg.norm(geometry.moon_km - geometry.earth_km))
+    along = unit(apart)
+    variance = float(along @ (earth.covariance_km2 + moon.covariance_km2) @ along)
+    variance += (scale_sigma * float(np.linalg.norm(apart))) ** 2
+    return abs(float(np.linalg.norm(apart)) - distance) < _CLOSING_SIGMAS * math.sqrt(variance)
+
+
 def _expected(et: float, setting: Setting, options: NavigateOptions) -> PositionPrior | None:
     """Where the trajectory has the spacecraft, for a frame that nothing else turns the right way."""
     if setting.trajectory is None:
@@ -322,28 +318,6 @@ def _expected(et: float, setting: Setting, options: NavigateOptions) -> Position
     except CoverageError:
         return None
     return PositionPrior(state[:3], options.track_sigma_km**2 * np.eye(3))
-
-
-def _residuals(
-    fix: PositionFix, frame: SeriesFrame, camera: Camera, ephemeris: Ephemeris
-) -> dict[str, tuple[float, float, float]]:
-    place = baseline(ephemeris, frame.et, fix.position_earth_j2000_km)
-    assert place.observer_velocity_km_s is not None
-    out = {}
-    for sight in frame.sights:
-        anchor = place.earth_km if sight.body == "earth" else place.moon_km
-        vector = anchor - fix.position_earth_j2000_km
-        expected = camera.project(fix.attitude @ aberrate(unit(vector), place.observer_velocity_km_s))
-        seen = camera.project(sight.direction)
-        assert isinstance(sight, BodyFix)
-        radius = EARTH_RADII_KM[0] if sight.body == "earth" else MOON_RADII_KM[0]
-        size = np.arcsin(radius / sight.range_km) - np.arcsin(radius / np.linalg.norm(vector))
-        out[sight.body] = (
-            float(seen[0] - expected[0]),
-            float(seen[1] - expected[1]),
-            float(size / camera.ifov_rad),
-        )
-    return out
 
 
 def _series(fixes: tuple[ImageFix, ...], setting: Setting, options: NavigateOptions) -> Navigation:
@@ -356,7 +330,7 @@ def _series(fixes: tuple[ImageFix, ...], setting: Setting, options: NavigateOpti
         if clock is not None and clock.status != "refused" and len(two) - len(clock.fit.rejected) >= 3:
             orbit, dynamics, filtered = _orbit(two, cameras, clock, setting, options)
     good = [f for f in fixes if f.status != "refused"]
-    dated = clock is not None and clock.status != "refused"
+    dated = any(f.offset is not None for f in fixes) or (clock is not None and clock.status != "refused")
     if not good and not dated:
         reasons = tuple(dict.fromkeys(r for f in fixes for r in f.fix.reasons)) or ("no_image",)
         return Navigation(fixes, clock, orbit, dynamics, filtered, "refused", reasons)

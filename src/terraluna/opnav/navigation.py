@@ -127,6 +127,7 @@ class ImageFix:
             "driven_by": self._drivers(),
             "evidence": list(fix.evidence),
             "limb_height_km": None,
+            "warnings": list(self.measured.warnings),
             "alternatives_earth_j2000_km": [a.position_earth_j2000_km.tolist() for a in fix.alternatives],
         }
         if good and any(s.body == "earth" and isinstance(s, BodyFix) for s in self.frame.sights):

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from terraluna.camera.model import Camera, Detector
-from terraluna.errors import RefusedError
+from terraluna.errors import InputError, RefusedError
 from terraluna.missions.dating import PictureDate, date_picture
-from terraluna.opnav.labels import time_of
 from terraluna.opnav.measure import FileMeasurement, MeasuredBody, measure_file
 from terraluna.opnav.navigation import ImageFix, Navigation, ScaleFree
-from terraluna.opnav.scalefree import ScaleFreeFix, scale_free_evidence, scale_free_fix, sun_angles
+from terraluna.opnav.scalefree import ScaleFreeFix, scale_free_evidence, scale_free_fix
 from terraluna.opnav.sequential import SeriesFrame
 from terraluna.opnav.setting import Setting
+from terraluna.opnav.sights import sun_angles
 from terraluna.opnav.twobody import refused_fix
 
 
@@ -56,11 +56,14 @@ def navigate_published(
 
 
 def _start(path: str, times: Mapping[str, str], setting: Setting) -> float:
+    """Time of a picture as given, else the mission's: the file's own date is that of its publication."""
     name = Path(path)
-    if setting.view is not None and not {path, name.name, name.stem} & set(times):
-        # The file's own date is that of its publication.
-        return setting.view.portrait_et
-    return time_of(path, times, setting.ephemeris)
+    given = next((times[key] for key in (path, name.name, name.stem) if key in times), None)
+    if given is not None:
+        return setting.ephemeris.et(given)
+    if setting.view is None:
+        raise InputError(f"{path}: its time is not known; give it with --at or --log, or name the mission")
+    return setting.view.portrait_et
 
 
 def _one(

@@ -25,7 +25,8 @@ from terraluna.missions.model import PictureEvidence
 from terraluna.opnav.baseline import baseline
 from terraluna.opnav.evidence import DirectionLaw, SunEvidence
 from terraluna.opnav.limb_height import limb_height_prior
-from terraluna.opnav.measure import FileMeasurement, MeasuredBody
+from terraluna.opnav.measure import MeasuredBody
+from terraluna.opnav.sights import DIRECTION_SIGMA_DEG
 from terraluna.opnav.twobody import fix_two_bodies
 from terraluna.opnav.types import BodyFix, Floats, PositionFix
 from terraluna.opnav.vectors import tangent_basis, unit
@@ -38,15 +39,6 @@ MOST_RAD: Final = 0.2
 
 MOST_RANGE_SIGMA: Final = 0.3
 """A range less certain than this share of it is none: the covariance doesn't describe it."""
-
-PHASE_DEG: Final = 25.0
-"""Nearer to full phase the middle of the lit limb says little about the Sun."""
-
-DIRECTION_SIGMA_DEG: Final = 3.0
-"""Error of the direction of a lit area: what a threshold twice as high changes on a clouded crescent."""
-
-_LIT: Final = 0.1
-"""What is brighter than this share of the disc's bright parts is lit: low, so that the clouds don't decide."""
 
 SHORT_ARC_PX: Final = 1.5
 """Systematic error of a disc known from a short arc: the Moon in the transit still is off by 1-2 px."""
@@ -100,28 +92,6 @@ class _Discs:
         return math.sqrt(distance_km**2 - across**2) / float(abs(e - m))
 
 
-def sun_angles(found: FileMeasurement) -> dict[str, float]:
-    """Direction of the Sun in the picture, rad from +x toward +y, by body: from its centre to that of its lit area.
-
-    By symmetry the lit area of a sphere lies on that axis. Bodies near full phase are left out.
-    """
-    pixels = found.pixels.astype(np.float64)
-    light = pixels.mean(axis=2) if pixels.ndim == 3 else pixels
-    light = light - found.measurement.background
-    rows, columns = np.indices(light.shape)
-    out: dict[str, float] = {}
-    for body in found.measurement.bodies:
-        if body.name == "unknown" or not body.phase_deg > PHASE_DEG:
-            continue
-        dx, dy = columns - body.x, rows - body.y
-        inside = np.hypot(dx, dy) < body.radius
-        level = max(_LIT * float(np.percentile(light[inside], 95.0)), 4.0 * found.measurement.noise)
-        lit = inside & (light > level)
-        if lit.any():
-            out[body.name] = math.atan2(float(dy[lit].mean()), float(dx[lit].mean()))
-    return out
-
-
 def scale_free_evidence(
     bodies: Mapping[str, MeasuredBody], sun_rad: Mapping[str, float], name: str, systematic_px: float
 ) -> PictureEvidence:
@@ -129,7 +99,7 @@ def scale_free_evidence(
 
     Args:
         bodies: measured discs of "earth" and "moon".
-        sun_rad: from :func:`sun_angles`.
+        sun_rad: from :func:`~terraluna.opnav.sights.sun_angles`.
         name: of the picture.
         systematic_px: error of centre and radius of each disc.
 
@@ -178,7 +148,7 @@ def scale_free_fix(
         ephemeris: open ephemeris.
         et: time of the picture.
         systematic_px: error of centre and radius of each disc.
-        sun_rad: from :func:`sun_angles`.
+        sun_rad: from :func:`~terraluna.opnav.sights.sun_angles`.
         laws: directions known in camera and in J2000.
         north_deg: direction of the Earth's north in the picture, from up, counter-clockwise.
         north_sigma_deg: its standard deviation.

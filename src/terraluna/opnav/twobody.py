@@ -43,6 +43,9 @@ EXCLUDED_CHI_SQUARE = 16.0
 MAX_TURN_RAD = 0.3
 """A rotation about the Earth-Moon line less certain than this is an arc that no covariance describes."""
 
+FREE_TURN_RAD = 1.0
+"""Less certain than this it is free: aberration alone ties it down to some radians."""
+
 SAME_SOLUTION = 9.0
 """Solutions closer than 3 sigma are one."""
 
@@ -119,7 +122,7 @@ def fix_two_bodies(
     best = solutions[order[0]]
     if not best.converged:
         return refused_fix("no_convergence")
-    if best.rank_deficient:
+    if best.rank_deficient or _second_order(best.position, best.covariance[:3, :3], problem.anchors)[2] > FREE_TURN_RAD:
         return _free(problem, best, geometry)
     others: list[Solution] = []
     for k in order[1:]:

@@ -13,6 +13,7 @@ from terraluna.opnav.sequential.types import (
     FrameResult,
     SeriesFit,
     SeriesFrame,
+    Sight,
     Unknown,
     Unknowns,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "Path",
     "SeriesFit",
     "SeriesFrame",
+    "Sight",
     "Unknown",
     "Unknowns",
     "covariances_at",
