@@ -40,6 +40,7 @@ class Frame:
 
     ``sky_side`` is +1 where the Moon lies below its limb in the picture, -1 where above; ``columns`` hold its limb;
     ``clear_row`` is where the search for the limb starts in columns that the Earth touches (``free_row`` elsewhere).
+    ``start`` is a first guess, by eye, of clock offset (s) and direction to the Moon (rad, from +x to +y).
     """
 
     number: int
@@ -49,11 +50,12 @@ class Frame:
     columns: NDArray[np.int64]
     free_row: int
     clear_row: int
+    start: tuple[float, float]
 
 
 FRAMES = {
-    226: Frame(226, "2019-07-02T18:57:00", (454.0, 223.0), 1, np.arange(380, 636, 6), 200, 264),
-    229: Frame(229, "2019-07-02T19:33:00", (443.0, 200.0), -1, np.arange(12, 636, 8), 190, 163),
+    226: Frame(226, "2019-07-02T18:57:00", (454.0, 223.0), 1, np.arange(380, 636, 6), 200, 264, (-18.0, 0.86)),
+    229: Frame(229, "2019-07-02T19:33:00", (443.0, 200.0), -1, np.arange(12, 636, 8), 190, 163, (-13.0, -1.70)),
 }
 
 
@@ -166,6 +168,28 @@ def fit_pose(
         change = np.linalg.lstsq(J[good], rest[good], rcond=None)[0]
         offset, roll = offset + float(change[0]), roll + float(change[1])
     return offset, roll, measured - limb(offset, roll)
+
+
+def fitted(
+    ephemeris: Ephemeris,
+    trajectory: Trajectory,
+    camera: Camera,
+    frame: Frame,
+    green: Floats,
+    materials: dict[str, Material],
+) -> tuple[Scene, float, Floats]:
+    """The scene at the pose of a real frame's green light, its clock offset (s), and what is left of the limb (px)."""
+    earth = disc(green, frame.earth_near)
+    logged = ephemeris.et(frame.logged_utc)
+
+    def scene(offset: float, roll: float) -> Scene:
+        return posed(ephemeris, trajectory, camera, logged + offset, earth[:2], roll)
+
+    def limb(offset: float, roll: float) -> Floats:
+        return lunar_limb(draw(scene(offset, roll), materials, only="moon"), frame, earth)
+
+    offset, roll, rest = fit_pose(limb, lunar_limb(green, frame, earth), frame.start)
+    return scene(offset, roll), offset, rest
 
 
 def shadow_axis(scene: Scene, attitude: Floats) -> Floats:

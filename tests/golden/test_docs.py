@@ -1,8 +1,9 @@
 """The examples of the documentation run, and print what the pages say.
 
 In a page, a ``python`` block runs; a ``text`` block right after it is its output. A block with a title is a file that
-the page's other examples may name. Every ``toml`` block has a title and is a scene, a camera, or a trajectory. In a
-``console`` block the lines after ``$ terraluna ...`` occur in its output in that order; ``...`` stands for any lines.
+the page's other examples may name. Every ``toml`` block has a title and is a scene, a camera, a trajectory, or a
+request for a plan. In a ``console`` block the lines after ``$ terraluna ...`` occur in its output in that order;
+``...`` stands for any lines.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from terraluna.camera import load_camera
 from terraluna.cli.main import run
 from terraluna.ephemeris import Ephemeris
 from terraluna.missions.view import MissionView
+from terraluna.plan.planner import make_plan
 from terraluna.trajectory import parse_spec, trajectory_from_spec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,7 +105,11 @@ def test_toml_example(page: Path, block: Block, folder: Path, ephemeris: Ephemer
     assert block.title, f"{page.name}, line {block.line}: a toml block needs a title"
     _write_files(page, folder)
     table = tomllib.loads(block.body)
-    if "geometry" in table:
+    if "start" in table and "stop" in table:
+        plan = make_plan(folder / block.title, ephemeris)
+        assert bool(plan.proposals) != bool(plan.conflict)
+        assert plan.proposals or block.title == "conflict.toml"
+    elif "geometry" in table:
         assert load_camera(folder / block.title).id == table["id"]
     elif "camera" in table or "mission" in table:
         view = MissionView.open(block.title, ephemeris)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +54,25 @@ def test_fits_header_and_truth(call: Call, tmp_path: Path) -> None:
         assert (float(x), float(y)) == pytest.approx((columns.mean(), rows.mean()), abs=0.3)
 
 
+@pytest.mark.parametrize(("mission", "phase"), [("hayabusa2", None), ("tianwen-1", "103")])
+def test_moon_beyond_the_measured_phases_is_flagged(
+    call: Call, tmp_path: Path, mission: str, phase: str | None
+) -> None:
+    """Hayabusa2's Moon is seen at 51 degrees of phase, Tianwen-1's at 103: LIME's data end at 90."""
+    scene = tmp_path / "scene.toml"
+    scene.write_text(f'mission = "{mission}"\n[simulation]\ntile = [0, 0, 16, 16]\nstars = false\n')
+    out = tmp_path / "frame.fits"
+    code, text, _ = call("render", str(scene), "-o", str(out), "--json")
+    assert code == 0
+    notes = json.loads(text)["moon_level"]
+    with fits.open(out) as hdus:
+        header = hdus[0].header
+        assert header["MOONLVL"] == ("measured" if phase is None else "extrapolated")
+        comments = " ".join(header.get("COMMENT", []))
+    assert (phase is None and not notes) or f"phase {phase}" in notes[0]
+    assert phase is None or f"phase {phase}" in comments
+
+
 @pytest.mark.parametrize("name", ["frame.png", "frame.jpg"])
 def test_pictures_from_the_detector(call: Call, tmp_path: Path, name: str) -> None:
     scene = tmp_path / "scene.toml"
@@ -66,7 +86,8 @@ def test_pictures_from_the_detector(call: Call, tmp_path: Path, name: str) -> No
     ("change", "said"),
     [
         (('filters = ["v"]', 'filters = ["u"]'), "'u'"),
-        (("seed = 7", "exposure_s = -1.0"), "simulation.exposure_s"),
+        (("seed = 7", "exposure_s = -1.0"), "simulation.exposure_s: Input should be greater than or equal to 0\n"),
+        (("seed = 7", "exposure_s = [-1.0]"), "simulation.exposure_s.0: Input should be greater"),
         (("seed = 7", "effects = { shoot = true }"), "effects.shoot"),
         (("seed = 7", "memory_limit_gb = 0.0001"), "limit"),
         (("tile = [860, 480, 64, 64]", "tile = [860, 480, 6400, 64]"), "px"),

@@ -14,10 +14,10 @@ from terraluna.render.earth.adding import flux_transmission, gauss_half, make_sl
 from terraluna.render.earth.columns import band_columns
 from terraluna.render.earth.disc import disc_mean, distant_body
 from terraluna.render.earth.grid import slant_cosine, sun_nodes, view_nodes
-from terraluna.render.earth.land import land_bands
+from terraluna.render.earth.land import band_reflectance, land_bands
 from terraluna.render.earth.lut import frame_tables
 from terraluna.render.earth.ocean import fresnel, glint_shape, mirror, slope_variance
-from terraluna.render.maps import EarthMaps, Pyramid, load_earth_maps
+from terraluna.render.maps import FULL_SCALE, EarthMaps, Pyramid, load_earth_maps
 
 ROUND_OFF = 1e-8
 INTERPOLATION = 0.01
@@ -155,11 +155,19 @@ def test_shadow_dims_everything() -> None:
 
 def test_land_has_a_red_edge_and_keeps_its_channels() -> None:
     leaf, sand = [0.044, 0.105, 0.048], [0.199, 0.129, 0.095]
-    land = np.array([[leaf, sand]], np.float32)
-    out = land_bands(land, np.array([443.0, 551.0, 680.0, 780.0]))
+    land = np.array([[leaf, sand]])
+    out = band_reflectance(land, (443.0, 551.0, 680.0, 780.0))
     assert out[0, :, :3] == pytest.approx(land[0, :, ::-1], abs=1e-6)
     assert out[0, 0, 3] == pytest.approx(0.504, abs=0.03)
     assert out[0, 1, 3] == pytest.approx(0.263, abs=0.01)
+
+
+def test_kept_land_is_the_map_to_a_step_of_16_bits() -> None:
+    # Map and result are rounded, half a step each, and float32 adds a little.
+    values = np.random.default_rng(2).random((130, 260, 3)).astype(np.float32) * 0.9
+    bands = (443.0, 600.0, 680.0)
+    fixed = land_bands(Pyramid("land", values), 0, bands) / FULL_SCALE
+    assert np.abs(fixed - band_reflectance(values.astype(float), bands)).max() <= 1.02 / FULL_SCALE
 
 
 def test_bands_out_of_range_are_refused() -> None:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
-import spiceypy as spice
 
-from terraluna.camera import load_camera
 from terraluna.ephemeris import Ephemeris
 from terraluna.scene import Observer, Scene, build_scene
+
+_spec = importlib.util.spec_from_file_location("epic_frame", Path(__file__).parents[1] / "epic_frame.py")
+assert _spec is not None
+assert _spec.loader is not None
+epic_frame = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(epic_frame)
 
 # From the notes on the records: the Moon belongs to 193 s after the record's date, the centroid to 255-270 s after.
 MOON_DELAY_S = 193.0
 CENTROID_DELAY_S = 262.0
-FRAME_DELAY_S = 266.0
 
 # The records' Moon is not DE440 and its time is known to a second (1 km/s).
 MOON_KM = 1.0
@@ -62,33 +65,10 @@ def test_centroid_of_the_records(ephemeris: Ephemeris, test_data: Path) -> None:
         assert abs((np.degrees(view.sub_observer.lon) - centroid["lon"] + 180.0) % 360.0 - 180.0) < CENTROID_DEG
 
 
-@pytest.fixture
-def frame(test_data: Path) -> dict[str, Any]:
-    """Metadata of the frame of 2019-06-13 as a flat table of numbers."""
-    out: dict[str, Any] = {}
-    for line in (test_data / "epic/epic_1b_20190613184124.meta.txt").read_text().splitlines():
-        if line.startswith(("{'", "OtherText")):
-            key, _, value = line.replace("OtherText: {'l1b_band443nm_geolocation' :", "").strip("{}, ").partition(":")
-            if value.strip():
-                out[key.strip("' ")] = float(value.strip(" }"))
-    return out
-
-
-def test_frame_of_2019(ephemeris: Ephemeris, frame: dict[str, Any]) -> None:
+def test_frame_of_2019(ephemeris: Ephemeris, test_data: Path) -> None:
     """North direction, size and centroid of the Earth in a real picture."""
-    et = ephemeris.et("2019-06-13T18:36:36") + FRAME_DELAY_S
-    position = np.array([frame[f"dscovr_ephemeris_{k}_position"] for k in "xyz"])
-    quaternion = np.array([frame[f"attitude_quaternion_{k}"] for k in (3, 0, 1, 2)])
-    # Scalar last, body to J2000; body +x is the boresight, +y is up in the picture, +z is right.
-    body = spice.q2m(quaternion).T
-    raw = np.stack([body[2], -body[1], body[0]])
-    # The metadata correct the star tracker's roll by what they measured on the picture.
-    turn = np.radians(frame["startracker_rotation_z"] - frame["corrected_rotation_z"])
-    roll = np.array([[np.cos(turn), -np.sin(turn), 0.0], [np.sin(turn), np.cos(turn), 0.0], [0.0, 0.0, 1.0]])
-    scene = _scene(ephemeris, et, position)
-    scene = build_scene(
-        ephemeris, scene.observer, quality="navigation", camera=load_camera("epic"), attitude=roll @ raw
-    )
+    frame = epic_frame.metadata(test_data)
+    scene = epic_frame.scene(ephemeris, frame)
     earth = scene.pixels("earth")
     assert earth is not None
     assert earth.in_frame

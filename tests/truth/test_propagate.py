@@ -31,6 +31,8 @@ MINUTE = 60.0
 HAYABUSA2_26_NOV = (-802609.0, -2487859.0, 1429319.0)
 HAYABUSA2_26_NOV_KM = 5.0  # published without solar pressure, rounded to 1 km and 1 mm/s
 
+SAME_METHOD_KM = 1e-6  # the order of the sums differs: 1e-16 a step, multiplied by the growth along the track
+
 LONGJIANG_KM = 2.0  # table made with point masses + J2/C22: to degree 10 it may move by the km
 LONGJIANG_DEG = 0.02  # what 2 km across do at 9,000 km
 LONGJIANG_TABLE = (("14:30", 10887, 416222, 10.99), ("15:00", 10077, 415370, 13.16), ("15:20", 9484, 414720, 15.27),
@@ -187,3 +189,20 @@ def test_meeting_the_ground_ends_the_trajectory(ephemeris: Ephemeris) -> None:
         CoverageError, match=r"falling: 2019-07-31T01:00:00 UTC .* meets the surface of moon at 2019-07-31"
     ):
         falling.state(epoch + 3600.0)
+
+
+def test_the_compiled_integration_is_scipys(ephemeris: Ephemeris) -> None:
+    """The same equations by SciPy's DOP853, step for step, forward and back, at times between the steps too."""
+    from scipy.integrate import solve_ivp
+
+    epoch = ephemeris.et("2019-01-29T08:00:00")
+    state = np.array([5052.814707, -13921.222047, -406.20924, 0.210434, 0.202351, -0.117934])
+    ours = PropagatedTrajectory(ephemeris, epoch, state, "moon")
+    atol = 1e-15 * np.array([np.linalg.norm(state[:3])] * 3 + [np.linalg.norm(state[3:])] * 3)
+    for days in (-5.0, 5.0):
+        times = np.linspace(0.0, days * 86400.0, 501)[1:]
+        theirs = solve_ivp(
+            lambda t, y: ours.forces.derivative(epoch + t, y), (0.0, times[-1]), state, "DOP853", times, rtol=1e-12,
+            atol=atol,
+        )  # fmt: skip
+        assert np.abs(ours.states(epoch + times)[:, :3] - theirs.y.T[:, :3]).max() < SAME_METHOD_KM

@@ -86,7 +86,14 @@ def _portrait(view: MissionView, et: float, output: Path) -> dict[str, object]:
     title = f"{portrait.title}, {portrait.scene.utc} UTC"
     write_picture(output, portrait.picture, {"Title": title, "Software": "terraluna"})
     height, width = portrait.picture.shape[:2]
-    return {"file": str(output), "utc": portrait.scene.utc, "width": width, "height": height, "kind": "portrait"}
+    return {
+        "file": str(output),
+        "utc": portrait.scene.utc,
+        "width": width,
+        "height": height,
+        "kind": "portrait",
+        "moon_level": list(portrait.moon_level_notes),
+    }
 
 
 def _simulate(view: MissionView, et: float, output: Path) -> dict[str, object]:
@@ -106,13 +113,17 @@ def _simulate(view: MissionView, et: float, output: Path) -> dict[str, object]:
 
 
 def _report(result: SimulatedScene, output: Path) -> dict[str, object]:
+    from terraluna.photometry.trust import moon_level_notes
+
     frame = result.frames[0]
+    notes = moon_level_notes(result.scene.moon.phase_rad, (b.effective_nm for f in result.frames for b in f.radiometry))
     return {
         "file": str(output),
         "utc": result.scene.utc,
         "width": frame.camera.width,
         "height": frame.camera.height,
         "kind": "simulation",
+        "moon_level": list(notes),
         "exposures": [
             {
                 "filter": name,

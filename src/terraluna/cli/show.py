@@ -47,7 +47,12 @@ def show(
             text = {"Title": f"{portrait.title}, {portrait.scene.utc} UTC", "Software": "terraluna"}
             write_picture(stem.with_suffix(".png"), portrait.picture, text)
             write_picture(folder / f"{name}-annotated.png", annotate(portrait), text)
-            report = {"mission": name, "cut": _cut(portrait), **scene_report(portrait.scene)}
+            report = {
+                "mission": name,
+                "cut": _cut(portrait),
+                "moon_level": list(portrait.moon_level_notes),
+                **scene_report(portrait.scene),
+            }
             write_text(stem.with_suffix(".json"), json.dumps(report, indent=2) + "\n")
             portraits.append(portrait)
             bar.advance(bar.task_ids[0])

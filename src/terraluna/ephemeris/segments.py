@@ -58,6 +58,25 @@ def chebyshev_state(records: Floats, init: float, intlen: float, et: float, out:
 
 
 @njit(cache=True)
+def chebyshev_place(records: Floats, init: float, intlen: float, et: float, out: Floats) -> None:
+    """Position alone, in half the time; arguments as :func:`chebyshev_state`, ``out`` (3,) km."""
+    n = records.shape[0]
+    i = int((et - init) / intlen)
+    i = min(max(i, 0), n - 1)
+    s = (et - records[i, 0]) / records[i, 1]
+    k = (records.shape[1] - 2) // 3
+    for axis in range(3):
+        base = 2 + axis * k
+        b1 = 0.0
+        b2 = 0.0
+        for j in range(k - 1, 0, -1):
+            b = records[i, base + j] + 2.0 * s * b1 - b2
+            b2 = b1
+            b1 = b
+        out[axis] = records[i, base] + s * b1 - b2
+
+
+@njit(cache=True)
 def _chebyshev_states(records: Floats, init: float, intlen: float, ets: Floats, out: Floats) -> None:
     for i in range(ets.shape[0]):
         chebyshev_state(records, init, intlen, ets[i], out[i])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numba import njit, prange
 
-from terraluna.instrument.random import child, key_of, normal, pixel_state, seed_sequence
+from terraluna.instrument.random import child, key_of, normal, pixel_draws, seed_sequence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,24 +26,20 @@ _LONGEST_PX = 300.0
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def _normals(key, row0, column0, out):  # type: ignore[no-untyped-def]
+def _fill_response(key, rms, row0, column0, out):  # type: ignore[no-untyped-def]
     for i in prange(out.shape[0]):
         for j in range(out.shape[1]):
-            z, _ = normal(pixel_state(key, row0 + i, column0 + j))
-            out[i, j] = z
+            q, _ = pixel_draws(key, row0 + i, column0 + j)
+            out[i, j] = max(1.0 + rms * normal(q), 0.0)
 
 
 @lru_cache(maxsize=4)
 def response_map(sensor_seed: int, rms: float, row: int, column: int, rows: int, columns: int) -> NDArray[np.float32]:
     """Return the relative response (rows, columns) of the pixels from (row, column) on: mean 1, read-only."""
-    out = np.empty((rows, columns))
-    _normals(key_of(child(seed_sequence(sensor_seed), _RESPONSE)), row, column, out)
-    out *= rms
-    out += 1.0
-    np.maximum(out, 0.0, out=out)
-    single = out.astype(np.float32)
-    single.setflags(write=False)
-    return single
+    out = np.empty((rows, columns), dtype=np.float32)
+    _fill_response(key_of(child(seed_sequence(sensor_seed), _RESPONSE)), rms, row, column, out)
+    out.setflags(write=False)
+    return out
 
 
 @lru_cache(maxsize=8)

@@ -14,8 +14,8 @@ import numpy as np
 from terraluna.errors import InputError
 from terraluna.instrument.blooming import bloom
 from terraluna.instrument.defects import cosmic_rays, hot_pixels, response_map
-from terraluna.instrument.random import Seed, child, key_of, seed_sequence
-from terraluna.instrument.readout import add_charge, draw_charge, expose_kernel, read_charge, read_values
+from terraluna.instrument.random import SMALL_MEAN, Seed, child, key_of, poisson_steps, seed_sequence
+from terraluna.instrument.readout import add_charge, draw_charge, expose_kernel, read_charge
 from terraluna.instrument.smear import SmearModel, TrailModel, smear_electrons, trail_electrons
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Bleed = Literal["auto", "columns", "rows", "none"]
 
-_SHOT, _READ, _COSMIC, _TRAIL, _HOT = range(5)
+_NOISE, _COSMIC, _TRAIL, _HOT = range(4)
 _MAX_BITS = 16
 
 
@@ -187,14 +187,12 @@ def expose(
     noise = detector.read_noise_e if on.read_noise else 0.0
     offset = detector.bias_dn if on.bias else 0.0
     top = float(2**detector.bits - 1) if on.saturation else float(2**_MAX_BITS - 1)
-    shot_keys, read_keys = (
-        np.array([key_of(child(sequence, kind, b)) for b in range(bands)], dtype=np.uint64) for kind in (_SHOT, _READ)
-    )
-    light = (rate, times, dark, response, added, shot_keys, place.row, place.column, on.shot)
-    reading = (read_keys, noise, detector.gain_e_dn, offset)
+    keys = np.array([key_of(child(sequence, _NOISE, b)) for b in range(bands)], dtype=np.uint64)
+    light = (rate, times, dark, response, added, keys, place.row, place.column, on.shot, _sky_steps(dark))
+    reading = (noise, 1.0 / detector.gain_e_dn, offset, well, top)
     dn = np.empty(rate.shape, dtype=np.uint16)
     full = np.zeros(rate.shape, dtype=np.bool_)
-    over, bad = expose_kernel(*light, *reading, well, top, dn, full)
+    over, bad = expose_kernel(*light, *reading, dn, full)
     if bad:
         raise InputError("electron rates must be finite and not negative: check the picture that was given")
 
@@ -202,7 +200,7 @@ def expose(
     bleed = _bleed(on.blooming, detector)
     with_trails = on.trails and trails is not None and float(times.min()) < trails.limit_s
     if extras[0].size:
-        add_charge(*light, *reading, well, top, dn, full, *extras, over)
+        add_charge(*light, *reading, dn, full, *extras, over)
     special = over.copy()
     if with_trails or not on.quantise or (bleed == "rows" and over.any()):
         special[:] = True
@@ -221,9 +219,8 @@ def expose(
                 stream = np.random.default_rng(child(sequence, _TRAIL, b))
                 charge[:, :, b] += trail_electrons(charge[:, :, b], float(times[b]), trails, stream)
             record["trails"] = {"below_s": trails.limit_s}
-        read_charge(charge, chosen, place.column, read_keys, place.row, *reading[1:], well, top, dn, full)
-        if not on.quantise:
-            value = read_values(charge, chosen, place.column, read_keys, place.row, *reading[1:], well)
+        read_charge(charge, chosen, keys, place.row, place.column, *reading, dn, full)
+        value = None if on.quantise else charge
     if on.full_well:
         record["full_well"] = {
             "electrons": well,
@@ -231,6 +228,15 @@ def expose(
         }
     record |= {"read_noise": {"electrons": noise}, "bias": {"dn": offset}, "range": {"largest_dn": top}}
     return Exposed(dn, value, full, record)
+
+
+def _sky_steps(dark: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return `poisson_steps` of each band's dark charge, (bands, n), filled up with numbers that no draw reaches."""
+    steps = [poisson_steps(float(mean)) if mean < SMALL_MEAN else np.empty(0) for mean in dark]
+    out = np.ones((len(steps), max(row.size for row in steps)))
+    for row, known in zip(out, steps, strict=True):
+        row[: known.size] = known
+    return out
 
 
 _Extras = tuple["NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.float64]"]

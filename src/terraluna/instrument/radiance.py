@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numba import njit, prange
 
 from terraluna.ephemeris.constants import AU_KM
 from terraluna.errors import InputError
@@ -113,6 +114,33 @@ def spectral_radiance(iof: NDArray[np.float64], band: Radiometry, sun_range_km: 
 def electron_rate(iof: NDArray[np.float64], band: Radiometry, sun_range_km: float = AU_KM) -> NDArray[np.float64]:
     """Return electrons s-1 a pixel of a picture of I/F stated for ``sun_range_km``."""
     return np.asarray(iof * (band.electrons_s * (AU_KM / _distance(sun_range_km)) ** 2))
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def fill_rates(image, edges, electrons_s, members, rate):  # type: ignore[no-untyped-def]
+    """Write the electrons s-1 of some bands: the mean I/F of each band's wavelengths; rows in parallel.
+
+    Args:
+        image: (h, w, wavelengths) I/F at 1 au.
+        edges: (n + 1,) the wavelengths from edges[k] to edges[k + 1] belong to the band members[k].
+        electrons_s: (n,) electrons s-1 of I/F 1.
+        members: (n,) bands.
+        rate: (h, w, bands), written in these bands.
+    """
+    for i in prange(image.shape[0]):
+        for n in range(members.size):
+            target = rate[i, :, members[n]]
+            gain = electrons_s[n] / (edges[n + 1] - edges[n])
+            source = image[i, :, edges[n]]
+            for j in range(target.size):
+                target[j] = gain * source[j]
+            for k in range(edges[n] + 1, edges[n + 1]):
+                source = image[i, :, k]
+                for j in range(target.size):
+                    target[j] += gain * source[j]
+            # The FFT of wide wings leaves rounding noise below zero.
+            for j in range(target.size):
+                target[j] = max(target[j], 0.0)
 
 
 def radiance_factor(

@@ -16,7 +16,7 @@ from terraluna.errors import GeometryError, InputError
 from terraluna.instrument.cut import cut_camera
 from terraluna.instrument.detector import DetectorEffects, Window, expose
 from terraluna.instrument.exposure import BodyExposure, auto_exposure, body_exposure, lit_masks
-from terraluna.instrument.radiance import Radiometry, find_filter, radiance_factor, radiometry
+from terraluna.instrument.radiance import Radiometry, fill_rates, find_filter, radiance_factor, radiometry
 from terraluna.instrument.random import Seed
 from terraluna.instrument.smear import SmearModel, TrailModel, smear_model, trail_model
 from terraluna.instrument.stars import Points, deposit_points, point_rates, points_in_frame
@@ -192,7 +192,7 @@ def simulate(
         raise InputError(
             f"camera {whole.id!r}: {part.width} x {part.height} px in {len(names)} bands need about "
             f"{memory / 1e9:.1f} GB, more than the limit of {opts.memory_limit / 1e9:.1f} GB; "
-            "simulate tiles or raise the limit"
+            "simulate tiles (--tile) or raise the limit (memory_limit_gb)"
         )
     bands = tuple(radiometry(whole, name) for name in names)
     given = None if exposures_s == "auto" else _exposures(whole, names, exposures_s)
@@ -318,6 +318,8 @@ def _render(
     for members in _groups(whole, bands):
         eye = whole.with_filter(bands[members[0]].filter)
         wavelengths = [nm for b in members for nm in bands[b].samples_nm]
+        edges = np.cumsum([0, *(len(bands[b].samples_nm) for b in members)])
+        gains = np.array([bands[b].electrons_s for b in members])
         step = max(STRIP_ROWS, STRIP_REACHES * reach_px(eye.psf))
         for top in range(0, part.height, step):
             rows = min(step, part.height - top)
@@ -330,14 +332,7 @@ def _render(
                 oversample=opts.oversample,
                 reference_sun_range_km=AU_KM,
             )
-            first = 0
-            for b in members:
-                count = len(bands[b].samples_nm)
-                image = frame.image[:, :, first : first + count]
-                mean = image[:, :, 0] if count == 1 else image.mean(axis=2)
-                # The FFT of wide wings leaves rounding noise below zero.
-                np.multiply(np.maximum(mean, 0.0), bands[b].electrons_s, out=rate[top : top + rows, :, b])
-                first += count
+            fill_rates(frame.image, edges, gains, np.array(members), rate[top : top + rows])
     return rate
 
 

@@ -54,15 +54,25 @@ def parse_mission(path: Path) -> MissionSpec:
 
 def first_problem(error: ValidationError) -> str:
     """One line for the first problem that pydantic found: the key as a dotted path, and what is wrong."""
-    first = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in first["loc"]) or "the file"
+    found = error.errors(include_url=False)
+    first, key = found[0], _key(found[0]["loc"])
+    # Where a key takes a number or a list, what is wrong inside the list that was given says more than that it is one.
+    first = next((item for item in found if _key(item["loc"]).startswith(f"{key}.")), first)
+    wrong = {_key(item["loc"]) for item in found} - {key}
+    key = _key(first["loc"])
     text = {
         "extra_forbidden": "is not known; remove it or correct its name",
         "missing": "is missing; give it",
     }.get(first["type"], first["msg"].removeprefix("Value error, "))
-    more = error.error_count() - 1
+    more = len(wrong - {key})
     rest = f" (and {more} more problem{'s' if more > 1 else ''})" if more else ""
     return f"key {key}: {text}{rest}"
+
+
+def _key(place: tuple[str | int, ...]) -> str:
+    """Return a problem's place as a dotted path, without the kinds of value that pydantic tried one after the other."""
+    kinds = ("constrained-", "list[", "literal[")
+    return ".".join(str(part) for part in place if not str(part).startswith(kinds)) or "the file"
 
 
 @cache

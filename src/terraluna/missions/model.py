@@ -90,7 +90,7 @@ class SurfaceSpec(_Strict):
     """What the bodies' surfaces and the Earth's air are like on the day."""
 
     clouds: str | None = None
-    """Equirectangular cloud map of the date (PNG or TIFF, 2:1), relative to the file; the packaged one if left out."""
+    """Cloud map of the date (PNG, TIFF or NetCDF, equirectangular), relative to the file; None: the packaged one."""
     cloud_cover: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
     """Area mean of the effective cover that the cloud map is scaled to."""
     wind_m_s: Annotated[float, Field(ge=0.0, le=50.0)] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import reduce
 from typing import Final, Literal
@@ -85,10 +86,11 @@ class Scalar:
 
 
 def half_diagonal_rad(camera: Camera) -> float:
-    """Largest angle of a corner of the frame from the boresight."""
+    """Largest angle of a corner of the frame from the boresight; NaN where the distortion has no corner at all."""
     w, h = camera.width - 0.5, camera.height - 0.5
     corners = camera.unproject([[-0.5, -0.5], [w, -0.5], [-0.5, h], [w, h]])
-    return float(np.arccos(np.clip(np.nanmin(corners[:, 2]), -1.0, 1.0)))
+    seen = corners[np.isfinite(corners).all(axis=1), 2]
+    return float(np.arccos(np.clip(seen.min(), -1.0, 1.0))) if seen.size else math.nan
 
 
 def _stretch(camera: Camera) -> float:

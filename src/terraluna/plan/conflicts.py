@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
-from terraluna.plan.conditions import All, Condition, Not, Scalar, solve
+from terraluna.plan.conditions import All, Any, Condition, Not, Relation, Scalar, solve
 from terraluna.plan.search import Grid, sample
 from terraluna.plan.windows import Windows
 from terraluna.plan.wishes import Wish
 
-_SAMPLES = 4000
-_UNITS = {
+_SAMPLES: Final = 4000
+_DEPTHS: Final = ("overlap", "covered", "annular", "shadow")
+"""Quantities whose value says little to a reader: how much is missing says more."""
+_UNITS: Final = {
     "range": (1.0, "km"), "shadow": (1.0, "km"), "frame_margin": (1.0, "px"),
     "slew_rate": (math.degrees(1.0), "deg/s"),
 }  # fmt: skip
@@ -51,29 +55,41 @@ def explain(wishes: list[Wish], grid: Grid, inside: Windows, resolution_s: float
 
 
 def _nearest(wish: Wish, grid: Grid, inside: Windows, utc: object, where: str = "") -> str:
-    scalar = _scalar(wish.condition)
-    if scalar is None:
+    """The best achievable value of a wish inside windows, and when; of several ways to fulfil it the nearest."""
+    best: tuple[float, float, float, Scalar] | None = None
+    for scalar in _scalars(wish.condition):
+        value, at = best_value(scalar, grid, inside)
+        short = value - scalar.threshold
+        short = -short if scalar.relation == "at most" else short
+        if math.isfinite(value) and (best is None or short > best[0]):
+            best = short, value, at, scalar
+    if best is None or (best[3].quantity == "frame_margin" and abs(best[1]) >= 1e6):
         return ""
-    value, at = best_value(scalar, grid, inside)
-    if not math.isfinite(value) or (abs(value) >= 1e6 and scalar.quantity == "frame_margin"):
-        return ""
+    short, value, at, scalar = best
     unit, name = _UNITS.get(scalar.quantity, (math.degrees(1.0), "deg"))
-    if scalar.quantity == "range" and "px" in wish.text:
-        return f"; nearest miss{where}: a range of {value:,.0f} km at {utc(at)} UTC"  # type: ignore[operator]
-    return f"; nearest miss{where}: {value * unit:.4g} {name} at {utc(at)} UTC"  # type: ignore[operator]
+    if scalar.quantity in _DEPTHS:
+        text = f"{abs(short):,.0f} km short of it" if name == "km" else f"{abs(short) * unit:.4g} {name} short of it"
+    elif scalar.quantity == "range" and "px" in wish.text:
+        text = f"a range of {value:,.0f} km"
+    else:
+        text = f"{value * unit:.4g} {name}"
+    return f"; nearest miss{where}: {text} at {utc(at)} UTC"  # type: ignore[operator]
 
 
-def _scalar(condition: Condition) -> Scalar | None:
-    """The one scalar that says how near a miss is, if there is one."""
+def _scalars(condition: Condition, turned: bool = False) -> list[Scalar]:
+    """The scalars that say how near a miss is: the first of all that must hold, each of those of which one must."""
     match condition:
         case Scalar():
-            return condition
-        case Not() if isinstance(condition.part, Scalar):
-            return condition.part
-        case All():
-            return next((part for part in condition.parts if isinstance(part, Scalar)), None)
+            other: Relation = "at most" if condition.relation == "at least" else "at least"
+            return [replace(condition, relation=other) if turned else condition]
+        case Not():
+            return _scalars(condition.part, not turned)
+        case Any() if not turned:
+            return [scalar for part in condition.parts for scalar in _scalars(part)]
+        case All() | Any():
+            return next((found for part in condition.parts if (found := _scalars(part, turned))), [])
         case _:
-            return None
+            return []
 
 
 def best_value(scalar: Scalar, grid: Grid, inside: Windows) -> tuple[float, float]:

@@ -50,6 +50,7 @@ class FilterExposure:
         clipped, snr: by body, with the exposure that serves it.
         edges_e_s: (BINS + 1,) electrons a second, logarithmic.
         smear_px: by the camera's residual turning, with the longest exposure.
+        rate_limit_deg_s: turning that smears the longest exposure by as much as is allowed.
         refused: why no exposure serves some body within the limits; empty if one does.
     """
 
@@ -60,6 +61,7 @@ class FilterExposure:
     snr: Mapping[str, float]
     edges_e_s: Floats
     smear_px: float
+    rate_limit_deg_s: float
     refused: str = ""
 
 
@@ -130,9 +132,12 @@ def _choose(
             chosen[body] = max(best, table.min_s)
     results = {b: body_exposure(rates, t, detector, {b: masks[b]})[b] for b, t in chosen.items()}
     times = tuple(sorted(set(chosen.values())))
+    longest = max(times, default=0.0)
+    ifov = scene.camera.ifov_rad  # type: ignore[union-attr]
+    limit_deg_s = math.degrees(table.max_smear_px * ifov / longest) if longest > 0.0 else math.inf
     return FilterExposure(
         name, times, bodies, {b: r.clipped for b, r in results.items()}, {b: r.snr for b, r in results.items()}, edges,
-        rate_px_s * max(times, default=0.0), "; ".join(refused),
+        rate_px_s * longest, limit_deg_s, "; ".join(refused),
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -16,7 +16,7 @@ from terraluna.plan.conditions import Scalar
 from terraluna.plan.laws import Pointing
 from terraluna.plan.planner import Leg, margins
 from terraluna.plan.quantities import aim
-from terraluna.plan.search import sample
+from terraluna.plan.search import sample, sample_rolls
 from terraluna.plan.sky import craft_state
 from terraluna.plan.wishes import held
 
@@ -127,11 +127,12 @@ def roll_ranges(
 ) -> tuple[tuple[float, float], ...]:
     """Turns relative to the law's roll, degrees, that keep the discs inside; found to 1 degree and interpolated."""
     turns = np.arange(-180.0, 180.0 + _ROLL_STEP_DEG, _ROLL_STEP_DEG)
-    room = np.empty(turns.size)
-    for i, degrees in enumerate(turns):
-        law = replace(pointing, angle_rad=pointing.angle_rad + math.radians(degrees))
-        both = margins(camera, law, leg, np.array([et]))[0]
-        room[i] = min((m for m, needed in zip(both, bodies, strict=True) if needed), default=0.0) - margin_px
+    room = np.full(turns.size, math.inf)
+    for body, needed in zip(("earth", "moon"), bodies, strict=True):
+        if needed:
+            scalar = Scalar("frame_margin", "at least", 0.0, a=body, camera=camera, pointing=pointing)
+            room = np.minimum(room, sample_rolls(scalar, leg.grid.sky, et, np.radians(turns)))
+    room -= margin_px
     good = room >= 0.0
     if good.all():
         return ((-180.0, 180.0),)

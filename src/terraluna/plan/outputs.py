@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -74,13 +74,19 @@ def calendar(report: dict[str, Any]) -> str:
             f"UID:{_stamp(window['best_utc'])}-{window['rank']}@terraluna",
             f"DTSTAMP:{made}",
             f"DTSTART:{_stamp(window['start_utc'])}",
-            f"DTEND:{_stamp(window['end_utc'])}",
+            f"DTEND:{_end(window)}",
             f"SUMMARY:{_text(report['name'])} ({window['rank']})",
             f"DESCRIPTION:{_text('Best at ' + window['best_utc'] + ' UTC: ' + window['why'])}",
             "END:VEVENT",
         ]
     lines.append("END:VCALENDAR")
     return "".join(f"{part}\r\n" for line in lines for part in _fold(line))
+
+
+def _end(window: dict[str, Any]) -> str:
+    """Stamp of a window's end; an event must end after it starts, so a shorter one than a second gets the next."""
+    start, end = (datetime.fromisoformat(window[k][:19]) for k in ("start_utc", "end_utc"))
+    return _stamp(max(end, start + timedelta(seconds=1)).isoformat())
 
 
 def _stamp(utc: str) -> str:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from terraluna.camera.catalogue import load_camera
 from terraluna.camera.model import Camera
 from terraluna.ephemeris import Ephemeris
-from terraluna.errors import CatalogueError
+from terraluna.errors import CatalogueError, InputError
 from terraluna.missions.catalogue import first_problem
 from terraluna.missions.view import MissionView
 from terraluna.plan.conditions import All, Scalar, half_diagonal_rad, solve
@@ -23,7 +23,7 @@ from terraluna.plan.laws import Pointing
 from terraluna.plan.lissajous import LissajousSpec, LissajousTrajectory
 from terraluna.plan.request import Request, read_request
 from terraluna.plan.search import Grid, make_grid, sample
-from terraluna.plan.sky import make_sky
+from terraluna.plan.sky import BODY_CODES, CENTER, make_sky
 from terraluna.plan.track import make_track
 from terraluna.plan.windows import Windows
 from terraluna.plan.wishes import Wish, pointing_of, wishes_of
@@ -31,14 +31,37 @@ from terraluna.trajectory.base import Trajectory
 from terraluna.trajectory.source import trajectory_from_spec
 
 _RANKING_SAMPLES: Final = 60
+_SCREEN_SAMPLES: Final = 25
+_TIE_PX: Final = 1.0
+_TIE: Final = 1e-3
+"""Differences of a score (px of margin, or relative) that don't matter for the choice of the best moment."""
 
 
 @dataclass(frozen=True)
 class Leg:
-    """A stretch of the span with one trajectory."""
+    """A stretch of the span with one trajectory.
+
+    Attributes:
+        trajectory: where the spacecraft is.
+        grid: its sky; it may reach farther than the span, to passes over a ground station.
+        span: first and last time of pictures.
+    """
 
     trajectory: Trajectory
     grid: Grid
+    span: tuple[float, float]
+
+    @property
+    def screen(self) -> str:
+        """The planet that the orbit is about and that may hide Earth and Moon; empty for none.
+
+        A craft said to be at a planet's centre (for want of its orbit) isn't hidden by it.
+        """
+        radius = float(self.grid.sky.polar[CENTER])
+        if self.trajectory.center in BODY_CODES or radius == 0.0:
+            return ""
+        places = self.trajectory.states(np.linspace(*self.span, _SCREEN_SAMPLES))[:, :3]
+        return self.trajectory.center if np.linalg.norm(places, axis=1).min() > radius else ""
 
 
 @dataclass(frozen=True)
@@ -84,7 +107,7 @@ def make_plan(path: Path, ephemeris: Ephemeris) -> Plan:
     request = read_request(path)
     try:
         return plan_request(request, ephemeris, path.resolve().parent, path.stem)
-    except CatalogueError as error:
+    except InputError as error:
         text = str(error)
         raise CatalogueError(text if str(path) in text else f"{path}: {text}") from None
 
@@ -102,7 +125,7 @@ def plan_request(request: Request, ephemeris: Ephemeris, base: Path, title: str)
         InputError, CatalogueError: the request can't be used.
         CoverageError: the span leaves a trajectory.
     """
-    start, stop = ephemeris.et(request.start), ephemeris.et(request.stop)
+    start, stop = (_time(key, getattr(request, key), ephemeris) for key in ("start", "stop"))
     if not start < stop:
         raise CatalogueError(f"stop: {request.stop} is not after start, {request.start}")
     mission = None if request.mission is None else MissionView.open(request.mission, ephemeris)
@@ -115,22 +138,35 @@ def plan_request(request: Request, ephemeris: Ephemeris, base: Path, title: str)
     searches = []
     for camera in cameras:
         pointing = pointing_of(request.pointing, camera, None if mission is None else mission.spec.pointing)
-        searches.append((camera, pointing, wishes_of(request, camera, pointing)))
-    turning = bool(request.want.features) or request.forbid.station is not None
-    legs = open_legs(request, mission, ephemeris, base, start, stop, turning)
+        # What can't be asked for is said before anything is propagated.
+        wishes_of(request, camera, pointing)
+        if request.exposure is not None and camera is not None:
+            for name in request.exposure.filters:
+                camera.filter(name)
+        searches.append((camera, pointing))
+    legs = open_legs(request, mission, ephemeris, base, start, stop)
     proposals: list[Proposal] = []
-    conflict = ""
+    empty: list[tuple[Leg, list[Wish]]] = []
     total = 0.0
-    for camera, pointing, wishes in searches:
+    for camera, pointing in searches:
         for leg in legs:
+            wishes = wishes_of(request, camera, pointing, leg.screen)
             windows = _windows(leg, wishes, request)
             total += windows.duration_s
             proposals += [_propose(leg, span, camera, pointing, request) for span in windows]
-            if not windows and not conflict:
-                conflict = _why_not(leg, wishes, request, ephemeris)
+            if not windows:
+                empty.append((leg, wishes))
     proposals.sort(key=lambda p: (-p.score, p.start))
     kept = tuple(proposals[: request.max_windows])
-    return Plan(request, request.name or title, legs, kept, len(proposals), total, "" if proposals else conflict)
+    conflict = "" if proposals else _why_not(*empty[0], request, ephemeris)
+    return Plan(request, request.name or title, legs, kept, len(proposals), total, conflict)
+
+
+def _time(key: str, utc: str, ephemeris: Ephemeris) -> float:
+    try:
+        return ephemeris.et(utc)
+    except InputError as error:
+        raise CatalogueError(f"{key}: {error}") from None
 
 
 def _near(base: Path, name: str) -> str:
@@ -138,10 +174,12 @@ def _near(base: Path, name: str) -> str:
 
 
 def open_legs(
-    request: Request, mission: MissionView | None, ephemeris: Ephemeris, base: Path, start: float, stop: float,
-    turning: bool,
-) -> tuple[Leg, ...]:  # fmt: skip
+    request: Request, mission: MissionView | None, ephemeris: Ephemeris, base: Path, start: float, stop: float
+) -> tuple[Leg, ...]:
     """The trajectories of a request, each over its part of the span."""
+    station = request.forbid.station
+    # A pass may come after the last picture, as long as the trajectory goes on.
+    tail = 0.0 if station is None else 3600.0 * station.within_hours
     pieces: list[tuple[Trajectory, float, float]] = []
     if mission is not None:
         pieces.append((mission.trajectory, start, stop))
@@ -150,14 +188,23 @@ def open_legs(
         for k, table in enumerate(tables):
             spec = dict(table)
             ends = [spec.pop(key, None) for key in ("valid_from", "valid_until")]
-            first, last = (e if t is None else ephemeris.et(str(t)) for t, e in zip(ends, (start, stop), strict=True))
+            names = ("valid_from", "valid_until")
+            first, last = (
+                e if t is None else _time(f"trajectory.{k}.{name}", str(t), ephemeris)
+                for t, e, name in zip(ends, (start, stop), names, strict=True)
+            )
             first, last = max(first, start), min(last, stop)
             if first < last:
                 where = "trajectory" if len(tables) == 1 else f"trajectory.{k}"
-                pieces.append((_trajectory(spec, ephemeris, base, where, first, last), first, last))
+                pieces.append((_trajectory(spec, ephemeris, base, where, first, last + tail), first, last))
     if not pieces:
         raise CatalogueError("trajectory: none is valid between start and stop; check valid_from and valid_until")
-    return tuple(Leg(t, make_grid(make_sky(make_track(t, a, b), ephemeris, turning=turning))) for t, a, b in pieces)
+    turning = bool(request.want.features) or station is not None
+    legs = []
+    for trajectory, first, last in pieces:
+        track = make_track(trajectory, first, max(last, min(last + tail, trajectory.span[1])))
+        legs.append(Leg(trajectory, make_grid(make_sky(track, ephemeris, turning=turning)), (first, last)))
+    return tuple(legs)
 
 
 def _trajectory(
@@ -179,12 +226,12 @@ def _trajectory(
 
 def _windows(leg: Leg, wishes: list[Wish], request: Request) -> Windows:
     condition = All(tuple(wish.condition for wish in wishes))
-    found = solve(condition, leg.grid, Windows((leg.grid.span,)), request.resolution_s)
+    found = solve(condition, leg.grid, Windows((leg.span,)), request.resolution_s)
     return found.at_least(request.min_duration_s)
 
 
 def _why_not(leg: Leg, wishes: list[Wish], request: Request, ephemeris: Ephemeris) -> str:
-    inside = Windows((leg.grid.span,))
+    inside = Windows((leg.span,))
     found = solve(All(tuple(w.condition for w in wishes)), leg.grid, inside, request.resolution_s)
     if found:
         longest = max(b - a for a, b in found)
@@ -226,8 +273,10 @@ def _propose(
 ) -> Proposal:
     ets = spread(Windows((span,)), _RANKING_SAMPLES)
     scores = _scores(leg, camera, pointing, request, ets)
-    k = int(np.argmax(scores))
-    score = float(scores[k])
+    score = float(scores.max())
+    # Of moments as good as the best, the one farthest from the window's ends.
+    as_good = np.flatnonzero(scores >= score - (_TIE_PX if request.prefer == "margin" else _TIE * abs(score)))
+    k = int(as_good[np.argmin(np.abs(ets[as_good] - 0.5 * (span[0] + span[1])))])
     if request.prefer == "earliest":
         score = -span[0]
     elif request.prefer == "longest":

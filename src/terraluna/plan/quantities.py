@@ -13,18 +13,21 @@ from typing import Final, Literal
 import numpy as np
 from numba import njit
 
-from terraluna.ephemeris.constants import C_KM_S, EARTH_RADII_KM
+from terraluna.ephemeris.constants import C_KM_S
 from terraluna.plan.discs import depth_inside, limb_gap, outline, plane_frame
 from terraluna.plan.frame_edge import LIMB_POINTS, edge_margin, limb_pixels
 from terraluna.plan.laws import angle_of, attitude, unit_into
 from terraluna.plan.sky import (
     CENTER,
     EARTH,
+    MOON,
     SUN,
     aberrate,
     apparent,
+    body_place,
     body_state,
     craft_state,
+    disc_radius,
     earth_pole,
     light_vector,
     rotation,
@@ -34,14 +37,14 @@ from terraluna.plan.sky import (
 Quantity = Literal[
     "separation", "range", "phase", "overlap", "covered", "annular", "declination", "boresight_angle", "frame_margin",
     "bright_limb_offset", "incidence", "emission", "shadow", "slew_rate", "separation_rate", "direction_angle",
+    "zenith_angle",
 ]  # fmt: skip
 QUANTITIES: Final[tuple[Quantity, ...]] = (
     "separation", "range", "phase", "overlap", "covered", "annular", "declination", "boresight_angle", "frame_margin",
     "bright_limb_offset", "incidence", "emission", "shadow", "slew_rate", "separation_rate", "direction_angle",
+    "zenith_angle",
 )  # fmt: skip
 """Order of the numbers in :func:`value`."""
-
-POLAR_KM: Final = EARTH_RADII_KM[2]
 
 EARTH_SPIN: Final = 7.2921151467e-5
 MOON_SPIN: Final = 2.6616995e-6
@@ -49,6 +52,9 @@ MOON_SPIN: Final = 2.6616995e-6
 
 SUN_DRIFT: Final = 2.4e-7
 """Bound on the rate (rad/s) at which the Sun's direction turns as seen from Earth or Moon: 31.4 km/s at 0.98 au."""
+
+ROLL: Final = 7
+"""Place of a law's roll angle among the numbers of a scalar."""
 
 _RATE_STEP_S: Final = 0.5
 
@@ -63,8 +69,7 @@ def aim(ip, fp, sky, craft, w6, w3, m, out):  # type: ignore[no-untyped-def]
     for b in range(3):
         apparent(sky, b, et, craft, w6, w3[b])
         unit_into(w3[b], w3[3 + b])
-    rho_e = math.asin(min(1.0, sky.radii[0] / math.sqrt(w3[0] @ w3[0])))
-    rho_m = math.asin(min(1.0, sky.radii[1] / math.sqrt(w3[1] @ w3[1])))
+    rho_e, rho_m = disc_radius(sky, EARTH, w3[0]), disc_radius(sky, MOON, w3[1])
     body_state(sky, CENTER, et, w6[0], w6[1])
     for k in range(3):
         w3[7, k] = craft[3 + k] - w6[1, 3 + k]
@@ -86,7 +91,7 @@ def _occultation(kind, front, back, sky, et, craft, w6, w3, m):  # type: ignore[
     lt_a = light_vector(sky, front, et, craft, w6, a)
     light_vector(sky, back, et, craft, w6, b)
     da, db = math.sqrt(a @ a), math.sqrt(b @ b)
-    ra, rb = math.asin(min(1.0, sky.radii[front] / da)), math.asin(min(1.0, sky.radii[back] / db))
+    ra, rb = disc_radius(sky, front, a), disc_radius(sky, back, b)
     sep = angle_of(a, b)
     order = 1.0 if da <= db else -1.0
     far = sep - ra - rb
@@ -102,14 +107,18 @@ def _occultation(kind, front, back, sky, et, craft, w6, w3, m):  # type: ignore[
         body = front if which == 0 else back
         if body == EARTH:
             earth_pole(sky, et - lt_a, pole)
+        elif body == CENTER:
+            pole[:] = sky.center_pole
         else:
             pole[0], pole[1], pole[2] = 0.0, 0.0, 1.0
-        polar = POLAR_KM if body == EARTH else sky.radii[body]
-        good = outline(a if which == 0 else b, sky.radii[body], polar, pole, m[0], first if which == 0 else second)
+        good = outline(
+            a if which == 0 else b, sky.radii[body], sky.polar[body], pole, m[0], first if which == 0 else second
+        )
         if not good:
             return -max(abs(far), 1e-9)
-    # An angle on the sky is at least the length in the plane times cos^2 of the largest angle from the axis.
-    reach = min(1.5, sep + max(ra, rb) + 1e-3)
+    # An angle on the sky is at least the length in the plane times cos^2 of the largest angle from the axis, which is
+    # the larger body's centre.
+    reach = min(1.5, max(sep + min(ra, rb), max(ra, rb)) + 1e-3)
     shrink = math.cos(reach) ** 2
     if kind == 0:
         q = -limb_gap(first, second) * shrink
@@ -152,23 +161,42 @@ def _place(ip, fp, sky, et, craft, w6, w3, m):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
+def _zenith(ip, fp, sky, et, craft, w6, w3, m):  # type: ignore[no-untyped-def]
+    """Angle (rad) of the craft from the vertical of a place when what is sent at ``et`` arrives there (XCN)."""
+    body, lt = ip[1], 0.0
+    for _ in range(4):
+        rotation(sky, body, et + lt, m[0])
+        body_place(sky, body, et + lt, w6[0], w6[1])
+        for k in range(3):
+            w3[0, k] = (
+                craft[k] - w6[1, k] - (m[0, 0, k] * fp[16] + m[0, 1, k] * fp[17] + m[0, 2, k] * fp[18])
+            )  # fmt: skip
+        lt = math.sqrt(w3[0] @ w3[0]) / C_KM_S
+    for k in range(3):
+        w3[2, k] = m[0, 0, k] * fp[19] + m[0, 1, k] * fp[20] + m[0, 2, k] * fp[21]
+    return angle_of(w3[0], w3[2])
+
+
+@njit(cache=True)
 def _shadow(ip, sky, et, w6, w3):  # type: ignore[no-untyped-def]
-    """How deep (km) ``b`` reaches into the shadow of ``a``: penumbra (ip[5] = 0) or umbra (1), at ``et`` at ``a``."""
+    """How deep (km) ``b`` reaches into the shadow of ``a``: penumbra (ip[5] = 0) or umbra (1), at ``et`` at ``b``.
+
+    The light that is missing at ``b`` passed ``a`` a light time before, and left the Sun before that: with the Earth's
+    30 km/s, the shadow stands 80 km beside the line through the bodies' places at one time.
+    """
     caster, target = ip[1], ip[2]
-    body_state(sky, caster, et, w6[2], w6[3])
-    light_vector(sky, SUN, et, w6[3], w6, w3[0])
-    # The shadow at the target was cast by light that passed the caster a light time before.
-    light_vector(sky, target, et, w6[3], w6, w3[1])
+    body_state(sky, target, et, w6[2], w6[6])
+    passed = et - light_vector(sky, caster, et, w6[6], w6, w3[1])
+    body_place(sky, caster, passed, w6[2], w6[3])
+    light_vector(sky, SUN, passed, w6[3], w6, w3[0])
     d = math.sqrt(w3[0] @ w3[0])
-    along = -(w3[0] @ w3[1]) / d
+    along = (w3[0] @ w3[1]) / d
     if along <= 0.0:
         return -d
     across = math.sqrt(max(w3[1] @ w3[1] - along * along, 0.0))
-    if ip[5] == 0:
-        edge = sky.radii[caster] + (sky.radii[SUN] + sky.radii[caster]) * along / d
-    else:
-        edge = sky.radii[caster] - (sky.radii[SUN] - sky.radii[caster]) * along / d
-    return edge + sky.radii[target] - across
+    # Distance of the target's centre from the cone that touches Sun and caster, along the cone's normal.
+    sine = ((sky.radii[SUN] + sky.radii[caster]) if ip[5] == 0 else (sky.radii[caster] - sky.radii[SUN])) / d
+    return sky.radii[target] + sky.radii[caster] + sine * along - math.sqrt(1.0 - sine * sine) * across
 
 
 @njit(cache=True)
@@ -187,7 +215,7 @@ def value(ip, fp, cam, sky, et, w6, w3, m):  # type: ignore[no-untyped-def]
     craft_state(sky, et, w6, craft)
     if q == 12:
         # Seen from the craft: what happens there happened a light time ago.
-        lt = light_vector(sky, ip[1], et, craft, w6, w3[0])
+        lt = light_vector(sky, ip[2], et, craft, w6, w3[0])
         return _shadow(ip, sky, et - lt, w6, w3), 1.0, 1.0
     w6[9, 0] = et
     if q == 0:
@@ -195,9 +223,9 @@ def value(ip, fp, cam, sky, et, w6, w3, m):  # type: ignore[no-untyped-def]
         apparent(sky, ip[2], et, craft, w6, w3[1])
         sep = angle_of(w3[0], w3[1])
         if ip[5] & 1:
-            sep -= math.asin(min(1.0, sky.radii[ip[1]] / math.sqrt(w3[0] @ w3[0])))
+            sep -= disc_radius(sky, ip[1], w3[0])
         if ip[5] & 2:
-            sep -= math.asin(min(1.0, sky.radii[ip[2]] / math.sqrt(w3[1] @ w3[1])))
+            sep -= disc_radius(sky, ip[2], w3[1])
         return sep, 1.0, 1.0
     if q == 1:
         light_vector(sky, ip[1], et, craft, w6, w3[0])
@@ -216,6 +244,8 @@ def value(ip, fp, cam, sky, et, w6, w3, m):  # type: ignore[no-untyped-def]
     if q == 10 or q == 11:
         incidence, emission = _place(ip, fp, sky, et, craft, w6, w3, m)
         return (incidence if q == 10 else emission), 1.0, 1.0
+    if q == 16:
+        return _zenith(ip, fp, sky, et, craft, w6, w3, m), 1.0, 1.0
     if q == 14:
         out = 0.0
         for side in range(2):
@@ -268,8 +298,7 @@ def _with_camera(ip, fp, cam, sky, et, craft, w6, w3, m):  # type: ignore[no-unt
     pole = w3[8]
     if body != EARTH:
         pole[0], pole[1], pole[2] = 0.0, 0.0, 1.0
-    polar = POLAR_KM if body == EARTH else sky.radii[body]
-    part = fp[3]
+    polar, part = sky.polar[body], fp[3]
     off = angle_of(turn[2], center)
     pixels = np.empty((LIMB_POINTS, 2))
     outside = off - half
@@ -282,7 +311,7 @@ def _with_camera(ip, fp, cam, sky, et, craft, w6, w3, m):  # type: ignore[no-unt
         away = max(outside, 0.0)
         return -(away * f + 1.0), eta, away / (away * f + 1.0)
     margin = edge_margin(pixels, fp[22], fp[23])
-    reach = min(1.45, half + 2.0 * math.asin(min(1.0, sky.radii[body] * part / math.sqrt(center @ center))))
+    reach = min(1.45, half + 2.0 * disc_radius(sky, body, center))
     return margin, eta, math.cos(reach) ** 2 / f
 
 
@@ -291,8 +320,8 @@ def rate_bound(ip, fp, cell, eta, dt):  # type: ignore[no-untyped-def]
     """Largest rate of a quantity (in the unit of its bound) over a step, or infinity where none is known.
 
     Args:
-        cell: (3, 3) for Earth, Moon, Sun: largest angular rate of the direction (rad/s), largest speed (km/s), tangent
-            of the largest angular radius.
+        cell: (4, 3) for Earth, Moon, Sun, centre of the orbit: largest angular rate of the direction (rad/s), largest
+            speed (km/s), tangent of the largest angular radius.
         eta: least angle of start and reference at the step's ends, rad.
         dt: length of the step, s.
     """
@@ -315,7 +344,7 @@ def rate_bound(ip, fp, cell, eta, dt):  # type: ignore[no-untyped-def]
         return cell[a, 0]
     if q == 10:
         return 1.01 * (EARTH_SPIN if a == EARTH else MOON_SPIN) + SUN_DRIFT
-    if q == 11:
+    if q == 11 or q == 16:
         # Seen from the place the craft is at most 1.42 times nearer than from the centre while tan(radius) < 0.3.
         spin = EARTH_SPIN if a == EARTH else MOON_SPIN
         return math.inf if cell[a, 2] > 0.3 else 1.5 * (spin + cell[a, 0])

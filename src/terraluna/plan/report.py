@@ -169,6 +169,7 @@ def _exposure(e: FilterExposure) -> dict[str, Any]:
         "clipped": dict(e.clipped),
         "snr": dict(e.snr),
         "smear_px": e.smear_px,
+        "rate_limit_deg_s": e.rate_limit_deg_s,
         "bodies": {
             name: {"shortest_s": b.shortest_s, "longest_s": b.longest_s, "histogram": [float(v) for v in b.histogram]}
             for name, b in e.bodies.items()

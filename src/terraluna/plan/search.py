@@ -16,7 +16,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from terraluna.ephemeris.segments import Floats
-from terraluna.plan.quantities import SUN_DRIFT, rate_bound, value
+from terraluna.plan.quantities import ROLL, SUN_DRIFT, rate_bound, value
 from terraluna.plan.sky import Sky, body_state, craft_state
 from terraluna.plan.windows import Windows
 
@@ -36,12 +36,12 @@ _STACK: Final = 64
 
 @dataclass(frozen=True)
 class Grid:
-    """Cells of a span with bounds on how fast Earth, Moon and Sun move in each.
+    """Cells of a span with bounds on how fast Earth, Moon, Sun and the centre of the orbit move in each.
 
     Attributes:
         sky: what the kernels need.
         edges: (n + 1,) times.
-        cells: (n, 3, 3), see :func:`terraluna.plan.quantities.rate_bound`.
+        cells: (n, 4, 3), see :func:`terraluna.plan.quantities.rate_bound`.
     """
 
     sky: Sky
@@ -60,7 +60,7 @@ def make_grid(sky: Sky) -> Grid:
     counts = np.maximum(1, np.ceil(np.diff(edges) / LONGEST_CELL_S)).astype(int)
     parts = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(edges[:-1], edges[1:], counts, strict=True)]
     grid = np.append(np.concatenate(parts), edges[-1])
-    cells = np.empty((len(grid) - 1, 3, 3))
+    cells = np.empty((len(grid) - 1, 4, 3))
     _bound_cells(sky, grid, cells)
     return Grid(sky, grid, cells)
 
@@ -70,20 +70,20 @@ def _bound_cells(sky, edges, cells):  # type: ignore[no-untyped-def]
     """Bounds from samples of a cell; between samples a speed changes by at most twice what neighbours differ."""
     for i in prange(cells.shape[0]):
         w6 = np.empty((6, 6))
-        speed = np.empty((_SAMPLES, 3))
-        dist = np.empty((_SAMPLES, 3))
+        speed = np.empty((_SAMPLES, 4))
+        dist = np.empty((_SAMPLES, 4))
         step = (edges[i + 1] - edges[i]) / (_SAMPLES - 1)
         for k in range(_SAMPLES):
             t = edges[i] + k * step
             craft_state(sky, t, w6, w6[2])
-            for b in range(3):
+            for b in range(4):
                 body_state(sky, b, t, w6[0], w6[1])
                 r2 = v2 = 0.0
                 for j in range(3):
                     r2 += (w6[1, j] - w6[2, j]) ** 2
                     v2 += (w6[1, 3 + j] - w6[2, 3 + j]) ** 2
                 dist[k, b], speed[k, b] = math.sqrt(r2), math.sqrt(v2)
-        for b in range(3):
+        for b in range(4):
             fast, change, near = speed[0, b], 0.0, dist[0, b]
             for k in range(1, _SAMPLES):
                 fast = max(fast, speed[k, b])
@@ -236,18 +236,29 @@ def find(scalar: Scalar, grid: Grid, inside: Windows, resolution_s: float) -> Wi
     return Windows.of(spans)
 
 
-@njit(cache=True, parallel=True)
-def _values(ip, fp, cam, sky, ets, out):  # type: ignore[no-untyped-def]
-    for i in prange(ets.shape[0]):
-        w6 = np.empty((10, 6))
-        w3 = np.empty((10, 3))
-        m = np.empty((6, 3, 3))
-        out[i], _, _ = value(ip, fp, cam, sky, ets[i], w6, w3, m)
+@njit(cache=True)
+def _values(ip, fps, cam, sky, ets, out):  # type: ignore[no-untyped-def]
+    w6 = np.empty((10, 6))
+    w3 = np.empty((10, 3))
+    m = np.empty((6, 3, 3))
+    for i in range(out.shape[0]):
+        fp, et = fps[min(i, fps.shape[0] - 1)], ets[min(i, ets.shape[0] - 1)]
+        out[i], _, _ = value(ip, fp, cam, sky, et, w6, w3, m)
 
 
 def sample(scalar: Scalar, sky: Sky, ets: Floats) -> Floats:
     """Values (n,) of a scalar's quantity (km, rad, px, rad/s) at times (n,)."""
     ip, fp, cam, _ = scalar.arrays()
     out = np.empty(len(ets))
-    _values(ip, fp, cam, sky, np.asarray(ets, dtype=np.float64), out)
+    _values(ip, fp[None], cam, sky, np.asarray(ets, dtype=np.float64), out)
+    return out
+
+
+def sample_rolls(scalar: Scalar, sky: Sky, et: float, turns: Floats) -> Floats:
+    """Values (n,) of a scalar's quantity at one time with the law's roll turned by angles (n,), rad."""
+    ip, fp, cam, _ = scalar.arrays()
+    fps = np.tile(fp, (len(turns), 1))
+    fps[:, ROLL] += turns
+    out = np.empty(len(turns))
+    _values(ip, fps, cam, sky, np.array([et]), out)
     return out

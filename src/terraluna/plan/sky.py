@@ -10,18 +10,22 @@ import math
 from typing import Final, NamedTuple
 
 import numpy as np
+import spiceypy as spice
 from numba import njit
 
 from terraluna.ephemeris import Ephemeris
 from terraluna.ephemeris.constants import C_KM_S, EARTH_RADII_KM, MOON_RADII_KM, NAIF_IDS, SUN_RADIUS_KM
-from terraluna.ephemeris.segments import Floats, chebyshev_state
+from terraluna.ephemeris.segments import Floats, chebyshev_place, chebyshev_state
 from terraluna.plan.track import Track, track_state
 
 EARTH: Final = 0
 MOON: Final = 1
 SUN: Final = 2
 CENTER: Final = 3
-"""The body that the trajectory is about, where it is none of the three."""
+"""The body that the trajectory is about."""
+
+PHYSICAL_IDS: Final = {"mercury": 199, "venus": 299, "mars": 499, "jupiter": 599, "saturn": 699}
+"""Numbers under which SPICE keeps shape and axis of a body that DE440 has as the barycentre of its system."""
 
 BODY_CODES: Final = {"earth": EARTH, "moon": MOON, "sun": SUN, "center": CENTER}
 
@@ -61,6 +65,8 @@ class Sky(NamedTuple):
     turn_start: float
     turns: Floats
     radii: Floats
+    polar: Floats
+    center_pole: Floats
 
 
 def make_sky(track: Track, ephemeris: Ephemeris, *, turning: bool = False, sun_radius_km: float = SUN_RADIUS_KM) -> Sky:
@@ -75,7 +81,11 @@ def make_sky(track: Track, ephemeris: Ephemeris, *, turning: bool = False, sun_r
     start, stop = track.span
     center = BODY_CODES.get(track.center, CENTER)
     parts: list[tuple[Floats, float, float]] = []
-    for body in (3, 399, 301, 10, NAIF_IDS[track.center] if center == CENTER and track.center != "ssb" else 10):
+    for body in (3, 399, 301, 10, NAIF_IDS[track.center] if center == CENTER else 10):
+        if body == 0:
+            # The barycentre itself: a record of zeros.
+            parts.append((np.array([[start, stop - start + 1.0, 0.0, 0.0, 0.0]]), start, stop - start + 1.0))
+            continue
         segment = ephemeris.planets.segment(body)
         count = segment.records.shape[0]
         # Light that arrives at the start left earlier: up to a few hours from the outer planets.
@@ -87,13 +97,35 @@ def make_sky(track: Track, ephemeris: Ephemeris, *, turning: bool = False, sun_r
     pole_start = start - POLE_STEP_S
     days = pole_start + POLE_STEP_S * np.arange(int((stop - pole_start) / POLE_STEP_S) + 3)
     poles = np.array([ephemeris.rotation("earth", t)[2] for t in days])
-    radii = np.array([EARTH_RADII_KM[0], MOON_RADII_KM[0], sun_radius_km])
+    size, flat_size, axis = center_shape(track.center, 0.5 * (start + stop))
+    radii = np.array([EARTH_RADII_KM[0], MOON_RADII_KM[0], sun_radius_km, size])
+    polar = np.array([EARTH_RADII_KM[2], MOON_RADII_KM[0], sun_radius_km, flat_size])
     turn_start = start - 86400.0
     turns = np.zeros((2, 0, 3, 3))
     if turning:
         hours = turn_start + TURN_STEP_S * np.arange(int((stop - turn_start) / TURN_STEP_S) + 4, dtype=np.float64)
         turns = np.array([_slow_turns(ephemeris, k, b, hours, turn_start) for k, b in enumerate(("earth", "moon"))])
-    return Sky(track.edges, track.coefficients, center, *flat, pole_start, poles, turn_start, turns, radii)  # type: ignore[arg-type,call-arg]
+    return Sky(  # type: ignore[call-arg]
+        track.edges, track.coefficients, center, *flat, pole_start, poles, turn_start, turns, radii, polar, axis,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def center_shape(center: str, et: float) -> tuple[float, float, Floats]:
+    """Equatorial and polar radius (km) and axis (3,), J2000, of the body that an orbit is about; zeros if unknown.
+
+    The axis of Mars turns by 8 arcsec a year, which moves its limb by less than a metre: one direction serves a span.
+    """
+    if center in PHYSICAL_IDS:
+        body = PHYSICAL_IDS[center]
+        _, sizes = spice.bodvcd(body, "RADII", 3)
+        if spice.bodfnd(body, "POLE_RA"):
+            ra, dec, _, _ = spice.bodeul(body, et)
+            axis = np.array([math.cos(dec) * math.cos(ra), math.cos(dec) * math.sin(ra), math.sin(dec)])
+            return float(sizes[0]), float(sizes[2]), axis
+        return float(sizes[0]), float(sizes[0]), np.array([0.0, 0.0, 1.0])
+    known = {"earth": EARTH_RADII_KM, "moon": MOON_RADII_KM, "sun": (SUN_RADIUS_KM,) * 3}
+    a, _, c = known.get(center, (0.0, 0.0, 0.0))
+    return a, c, np.array([0.0, 0.0, 1.0])
 
 
 def _slow_turns(ephemeris: Ephemeris, k: int, body: str, ets: Floats, start: float) -> Floats:
@@ -126,6 +158,26 @@ def body_state(sky, body, et, work, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
+def body_place(sky, body, et, work, out):  # type: ignore[no-untyped-def]
+    """Position alone, (3,) of ``out``, as :func:`body_state`; most of a search is this."""
+    code = body
+    if body == CENTER:
+        code = sky.center
+    if code in (EARTH, MOON):
+        chebyshev_place(sky.emb, sky.emb_init, sky.emb_len, et, out)
+        if code == EARTH:
+            chebyshev_place(sky.earth, sky.earth_init, sky.earth_len, et, work)
+        else:
+            chebyshev_place(sky.moon, sky.moon_init, sky.moon_len, et, work)
+        for k in range(3):
+            out[k] += work[k]
+    elif code == SUN:
+        chebyshev_place(sky.sun, sky.sun_init, sky.sun_len, et, out)
+    else:
+        chebyshev_place(sky.other, sky.other_init, sky.other_len, et, out)
+
+
+@njit(cache=True)
 def craft_state(sky, et, work, out):  # type: ignore[no-untyped-def]
     """State (6,) of the spacecraft from the solar-system barycentre; ``work`` (2, 6) is overwritten."""
     body_state(sky, CENTER, et, work[0], out)
@@ -139,7 +191,7 @@ def light_vector(sky, body, et, origin, work, out):  # type: ignore[no-untyped-d
     """Vector (3,) from ``origin`` (barycentric state) to a body as its light left (CN); returns the light time, s."""
     lt = 0.0
     for turn in range(_LIGHT_TURNS):
-        body_state(sky, body, et - lt, work[0], work[1])
+        body_place(sky, body, et - lt, work[0], work[1])
         d2 = 0.0
         for k in range(3):
             out[k] = work[1, k] - origin[k]
@@ -177,6 +229,13 @@ def apparent(sky, body, et, craft, work, out):  # type: ignore[no-untyped-def]
     lt = light_vector(sky, body, et, craft, work, out)
     aberrate(out, craft[3:])
     return lt
+
+
+@njit(cache=True)
+def disc_radius(sky, body, vector):  # type: ignore[no-untyped-def]
+    """Angular radius (rad) of a body of its equatorial size at ``vector`` (3,) km; 90 degrees from inside."""
+    far = math.sqrt(vector[0] * vector[0] + vector[1] * vector[1] + vector[2] * vector[2])
+    return math.asin(sky.radii[body] / far) if far > sky.radii[body] else 0.5 * math.pi
 
 
 @njit(cache=True)

@@ -116,8 +116,11 @@ def _seat(camera: Camera | None, pixel: list[float] | None) -> tuple[float, floa
     return x, y, z
 
 
-def wishes_of(request: Request, camera: Camera | None, pointing: Pointing) -> list[Wish]:
-    """All wishes of a request, cheap ones first; CatalogueError where one needs a camera and there is none."""
+def wishes_of(request: Request, camera: Camera | None, pointing: Pointing, screen: str = "") -> list[Wish]:
+    """All wishes of a request, cheap ones first; CatalogueError where one needs a camera and there is none.
+
+    ``screen`` names the body that the orbit is about where that is another planet, which may hide the others.
+    """
     want, forbid = request.want, request.forbid
     out: list[Wish] = []
     for body in ("earth", "moon"):
@@ -139,7 +142,7 @@ def wishes_of(request: Request, camera: Camera | None, pointing: Pointing) -> li
                                 place_km=_sky(keep.ra_deg, keep.dec_deg))  # fmt: skip
                 where = f"({keep.ra_deg:g}, {keep.dec_deg:g})"
                 out.append(Wish(f"forbid.attitude.{k}", f"boresight {relation} {limit:g} deg from {where}", scalar))
-    out += _hidden(request)
+    out += _hidden(request, screen)
     out += _inside(want, camera, pointing)
     out += _event(want)
     out += [wish for k, f in enumerate(want.features) for wish in _feature(k, f)]
@@ -149,7 +152,7 @@ def wishes_of(request: Request, camera: Camera | None, pointing: Pointing) -> li
         slew = Scalar("slew_rate", "at most", math.radians(forbid.max_slew_deg_s), pointing=pointing)
         out.append(Wish("forbid.max_slew_deg_s", f"slew rate at most {forbid.max_slew_deg_s:g} deg/s", slew))
     if forbid.station is not None:
-        out.append(_station(forbid.station))
+        out.append(_station(forbid.station, screen))
     return out
 
 
@@ -220,17 +223,24 @@ def _eclipse(want: WantTable) -> list[Wish]:
     return [Wish("want.eclipse", f"{want.eclipse} eclipse", conditions[want.eclipse])]
 
 
-def _hidden(request: Request) -> list[Wish]:
+def _hidden(request: Request, screen: str) -> list[Wish]:
     out = []
     for body, other in (("earth", "moon"), ("moon", "earth")):
-        if getattr(request.forbid, f"{body}_hidden"):
-            behind = Scalar("overlap", "at least", 0.0, a=other, b=body)
-            text = f"no part of the {body.capitalize()} behind the {other.capitalize()}"
-            out.append(Wish(f"forbid.{body}_hidden", text, Not(behind)))
+        if not getattr(request.forbid, f"{body}_hidden"):
+            continue
+        for code, name in ((other, f"the {other.capitalize()}"), ("sun", "the Sun"), *_screen(screen)):
+            text = f"no part of the {body.capitalize()} behind {name}"
+            out.append(Wish(f"forbid.{body}_hidden", text, Not(Scalar("overlap", "at least", 0.0, a=code, b=body))))
     if request.forbid.sun_up:
-        dark = Any(tuple(Scalar("covered", "at least", 0.0, a=body, b="sun") for body in ("moon", "earth")))
+        screens = ["moon", "earth", *(code for code, _ in _screen(screen))]
+        dark = Any(tuple(Scalar("covered", "at least", 0.0, a=body, b="sun") for body in screens))
         out.append(Wish("forbid.sun_up", "Sun hidden", dark))
     return out
+
+
+def _screen(name: str) -> tuple[tuple[str, str], ...]:
+    """Code and name of the further body that hides, if there is one."""
+    return (("center", name.capitalize()),) if name else ()
 
 
 def _inside(want: WantTable, camera: Camera | None, pointing: Pointing) -> list[Wish]:
@@ -274,7 +284,7 @@ def _crescent(table: CrescentTable, pointing: Pointing) -> Wish:
     return Wish("want.crescent", text, scalar)
 
 
-def _station(table: StationTable) -> Wish:
+def _station(table: StationTable, screen: str) -> Wish:
     if table.place is not None:
         place = find_place(table.place)
         if place.body != "earth":
@@ -282,9 +292,11 @@ def _station(table: StationTable) -> Wish:
     else:
         place = Place("earth", f"({table.lat_deg:g}, {table.lon_deg:g})", table.lat_deg or 0.0, table.lon_deg or 0.0)
     up = Scalar(
-        "emission", "at most", math.radians(90.0 - table.min_elevation_deg), a="earth", place_km=place.position_km,
+        "zenith_angle", "at most", math.radians(90.0 - table.min_elevation_deg), a="earth", place_km=place.position_km,
         normal=place.normal,
     )  # fmt: skip
-    seen = All((up, Not(Scalar("covered", "at least", 0.0, a="moon", b="earth"))))
+    # Parts of an orbit behind the Moon or another planet are no pass.
+    hiders = ["moon", *(code for code, _ in _screen(screen))]
+    seen = All((up, *(Not(Scalar("overlap", "at least", 0.0, a=code, b="earth")) for code in hiders)))
     text = f"a pass over {place.name} within {table.within_hours:g} h"
     return Wish("forbid.station", text, Within(seen, before_s=3600.0 * table.within_hours))

@@ -10,6 +10,7 @@ import numpy as np
 
 from terraluna import __version__
 from terraluna.instrument.radiance import spectral_radiance
+from terraluna.photometry.trust import moon_level_notes
 from terraluna.publish.files import atomic_write
 
 if TYPE_CHECKING:
@@ -67,6 +68,11 @@ def write_fits(
         key = view.name.upper()[:5]
         header[f"{key}KM"] = (view.range_km, f"[km] range of the {view.name}")
         header[f"{key}PH"] = (math.degrees(view.phase_rad), f"[deg] phase of the {view.name}")
+    bands = [band.effective_nm for frame in frames for band in frame.radiometry]
+    notes = moon_level_notes(scene.moon.phase_rad, bands)
+    header["MOONLVL"] = ("extrapolated" if notes else "measured", "Moon's level: inside the disc model's data?")
+    for note in notes:
+        header["COMMENT"] = note
     _world_coordinates(header, scene, frames[0])
     hdus: list[Any] = [primary]
     if truth:

@@ -39,6 +39,14 @@ class Portrait:
     origin: tuple[int, int]
     spec: PortraitSpec
 
+    @property
+    def moon_level_notes(self) -> tuple[str, ...]:
+        """Where the Moon's level goes beyond the data of the measured disc."""
+        from terraluna.photometry.trust import moon_level_notes
+        from terraluna.render.materials import RGB_NM
+
+        return moon_level_notes(self.scene.moon.phase_rad, RGB_NM)
+
 
 def cut_scene(scene: Scene, spec: PortraitSpec) -> tuple[Scene, tuple[int, int]]:
     """The scene with its camera cut to the portrait's size around both bodies, and the cut's first column and row.
@@ -71,7 +79,7 @@ def _fills_frame(scene: Scene) -> bool:
 
 
 def make_portrait(view: MissionView, et: float | None = None, materials: dict[str, Material] | None = None) -> Portrait:
-    """Render the portrait of a mission or scene file.
+    """Render the portrait of a mission or scene file, in natural colours.
 
     Args:
         view: the mission.
@@ -80,6 +88,7 @@ def make_portrait(view: MissionView, et: float | None = None, materials: dict[st
     """
     from terraluna.render.frame import render_frame
     from terraluna.render.from_scene import render_bodies
+    from terraluna.render.natural import natural_colour
     from terraluna.render.stretch import brighten, to_picture
 
     spec = view.spec.portrait
@@ -93,7 +102,7 @@ def make_portrait(view: MissionView, et: float | None = None, materials: dict[st
     if spec.moon_brightening != 1.0 and frame.layers is not None and "moon" in frame.layers.names:
         image = brighten(image, frame.layers, {"moon": spec.moon_brightening})
     picture = to_picture(
-        image,
+        natural_colour(image),
         white=spec.white,
         curve=spec.stretch,
         softening=spec.softening / spec.white,

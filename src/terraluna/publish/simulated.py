@@ -20,12 +20,14 @@ def write_simulated_picture(path: Path, view: MissionView, result: SimulatedScen
     """Write what the detector saw as a picture.
 
     A camera with a Bayer mosaic develops its own picture, colours and cast included; a .jpg then is the camera's own
-    file. Frames of other cameras are calibrated to I/F and stretched as the portrait says, without its brightening.
+    file. Frames of other cameras are calibrated to I/F and stretched as the portrait says, without its brightening;
+    where the bands are those of the portrait (EPIC's), the colours are natural ones.
 
     Raises:
         InputError: a name that ends in neither .png nor .jpg.
         OutputError: the file cannot be written.
     """
+    from terraluna.render.natural import has_natural_colour, natural_colour
     from terraluna.render.stretch import to_picture
 
     frame = result.frames[0]
@@ -45,6 +47,8 @@ def write_simulated_picture(path: Path, view: MissionView, result: SimulatedScen
     image = result.sequence.composite() if result.sequence is not None else frame.iof()
     if image.shape[2] not in (1, 3):
         image = image[:, :, :1]
+    if has_natural_colour(_bands_nm(result)):
+        image = natural_colour(image)
     picture = to_picture(
         image,
         white=spec.white,
@@ -53,3 +57,13 @@ def write_simulated_picture(path: Path, view: MissionView, result: SimulatedScen
         monochrome=spec.monochrome,
     )
     write_picture(path, np.ascontiguousarray(picture, dtype=np.uint8), title)
+
+
+def _bands_nm(result: SimulatedScene) -> list[float]:
+    """Effective wavelengths of the picture's channels."""
+    known = {band.filter: band.effective_nm for frame in result.frames for band in frame.radiometry}
+    first = result.frames[0]
+    if result.sequence is None:
+        return [known[name] for name in first.filters]
+    colour = first.camera.colour_filters()
+    return [known[colour[c].name] for c in ("r", "g", "b")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from numba import njit
 
 from terraluna.render.compiling import FAST
@@ -99,3 +100,40 @@ def bilinear(grid, lat, lon, out):  # type: ignore[no-untyped-def]
         upper = grid[i0, j0, c] + fx * (grid[i0, j1, c] - grid[i0, j0, c])
         lower = grid[i1, j0, c] + fx * (grid[i1, j1, c] - grid[i1, j0, c])
         out[c] = upper + fy * (lower - upper)
+
+
+@njit(cache=True, error_model="numpy", fastmath=FAST)
+def find_cells(lat, lon, height, width, cells, fx, fy):  # type: ignore[no-untyped-def]
+    """Write the flat, unsigned map cells (4, n) around points (n,) and the weights (n,) along rows and columns."""
+    upper_left = cells[0]
+    upper_right = cells[1]
+    lower_left = cells[2]
+    lower_right = cells[3]
+    for j in range(lat.size):
+        i0, i1, j0, j1, fy[j], fx[j] = map_cells(height, width, lat[j], lon[j])
+        upper_left[j] = i0 * width + j0
+        upper_right[j] = i0 * width + j1
+        lower_left[j] = i1 * width + j0
+        lower_right[j] = i1 * width + j1
+
+
+@njit(cache=True, inline="always", error_model="numpy", fastmath=FAST)
+def four_values(cells, fx, fy, flat, channels, channel, j):  # type: ignore[no-untyped-def]
+    """Return point j's bilinear value of one channel of a flat map (cells channels,) at cells found before."""
+    # Unsigned, so that no index has to be tested for counting from the end.
+    of = np.uint64(channels)
+    at = np.uint64(channel)
+    a = np.float64(flat[cells[0, j] * of + at])
+    b = np.float64(flat[cells[1, j] * of + at])
+    c = np.float64(flat[cells[2, j] * of + at])
+    d = np.float64(flat[cells[3, j] * of + at])
+    upper = a + fx[j] * (b - a)
+    lower = c + fx[j] * (d - c)
+    return upper + fy[j] * (lower - upper)
+
+
+@njit(cache=True, error_model="numpy", fastmath=FAST)
+def read_channel(cells, fx, fy, flat, channels, channel, out):  # type: ignore[no-untyped-def]
+    """Write the bilinear values (n,) of one channel of a flat map of any type at cells found before."""
+    for j in range(out.size):
+        out[j] = four_values(cells, fx, fy, flat, channels, channel, j)

@@ -61,11 +61,12 @@ def darkened_sun(bands_nm: NDArray[np.float64]) -> tuple[NDArray[np.float64], ND
 
 def _spread(
     canvas: NDArray[np.float64],
-    origin: tuple[int, int],
+    pad: int,
     psf: PsfModel,
     parts: Sequence[tuple[BodyLayer, Shaded, float, bool]],
 ) -> NDArray[np.float64]:
-    """Return the canvas with all bodies on it, far to near, after the optics."""
+    """Return the picture inside the canvas's rim of ``pad`` px, all bodies on it, far to near, after the optics."""
+    origin = (-pad, -pad)
     measured, wings = psf.measured is not None, psf.wing_fraction > 0.0
     small = [part for part in parts if part[3]]
     boxes = []
@@ -78,15 +79,15 @@ def _spread(
             deposit_layer(canvas, origin, layer, shaded, gain, None)
     if measured:
         size = reach_px(psf) * 2 + 1
-        return spread_kernel(canvas, psf.kernel(size))
+        return spread_kernel(canvas, psf.kernel(size), pad)
     core = 1.0 - psf.wing_fraction
-    out = spread_core(canvas, discrete_gaussian(psf.sigma_px), boxes)
+    out = spread_core(canvas, discrete_gaussian(psf.sigma_px), boxes, pad)
     if wings:
         for layer, shaded, gain, _ in small:
             deposit_layer(canvas, origin, layer, shaded, gain, None)
-        out = core * out + psf.wing_fraction * spread_kernel(canvas, wings_of(psf))
+        out = core * out + psf.wing_fraction * spread_kernel(canvas, wings_of(psf), pad)
     for layer, shaded, gain, _ in small:
-        deposit_layer(out, origin, layer, shaded, gain * core, max(psf.sigma_px, 1e-3))
+        deposit_layer(out, (0, 0), layer, shaded, gain * core, max(psf.sigma_px, 1e-3))
     return out
 
 
@@ -165,8 +166,7 @@ def render_frame(
             compose(canvas, (0, 0), layer, light, gain)
         image = canvas
     else:
-        image = _spread(canvas, (-pad, -pad), psf, parts)
-        image = np.ascontiguousarray(image[pad : pad + camera.height, pad : pad + camera.width])
+        image = _spread(canvas, pad, psf, parts)
     times["compositing"] = clock() - start
 
     start = clock()

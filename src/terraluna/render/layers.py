@@ -11,6 +11,7 @@ from numba import njit
 from terraluna.camera.kernels import project_kernel
 from terraluna.render.compiling import FAST
 from terraluna.render.kernels import any_hit, box_scale, empty_layer_arrays, geometry_pass
+from terraluna.render.materials import Rugged, Sampling
 from terraluna.render.scene_arrays import BodyLayer, RenderBody
 
 if TYPE_CHECKING:
@@ -114,12 +115,14 @@ def build_layer(
         The layer, or None where the body is not on the canvas.
     """
     shell_km = body.material.shell_km
+    rugged = body.material if isinstance(body.material, Rugged) and body.material.top_km > 0.0 else None
+    outer_km = max(shell_km, rugged.top_km if rugged else 0.0)
     center = np.ascontiguousarray(body.scaled_center)
     matrix = np.ascontiguousarray(body.scaled_from_camera)
     mean_radius = float(body.radii_km.mean())
-    shell = 1.0 + shell_km / mean_radius
+    shell, outer = 1.0 + shell_km / mean_radius, 1.0 + outer_km / mean_radius
     top, left, canvas_rows, canvas_columns = canvas
-    polygon = limb_polygon(params, body, shell_km)
+    polygon = limb_polygon(params, body, outer_km)
     valid = np.isfinite(polygon).all(axis=1)
     whole = bool(valid.all())
     if whole:
@@ -127,9 +130,9 @@ def build_layer(
         low, high = polygon.min(axis=0), polygon.max(axis=0)
         margin = 1e-4 * float((high - low).max())
         low, high = low - margin, high + margin
-        radius_px = math.sqrt(polygon_area(polygon) / math.pi) / shell
+        radius_px = math.sqrt(polygon_area(polygon) / math.pi) / outer
     else:
-        if not any_hit(params, matrix, center, top, left, canvas_rows, canvas_columns, shell):
+        if not any_hit(params, matrix, center, top, left, canvas_rows, canvas_columns, outer):
             return None
         low = np.array([left, top], dtype=np.float64)
         high = np.array([left + canvas_columns, top + canvas_rows], dtype=np.float64)
@@ -168,6 +171,8 @@ def build_layer(
         shell,
         *arrays,
     )
+    if rugged:
+        rugged.displace(body, params, Sampling(fine_row, fine_column, k, radius_px * k, edge), arrays[:6])
     coverage, lat, lon, mu0, mu, cos_phase, height = arrays
     return BodyLayer(
         row=row,

@@ -54,6 +54,8 @@ MOON_RADIUS_KM = 1737.4
 RELIEF_OFFSET_M = 32768
 #: Greatest land reflectance the map holds; JPEG overshoot beyond it is cut.
 LAND_LIMIT = 0.95
+#: What stands for 1 in a map of 16-bit numbers.
+FULL_SCALE = 65535.0
 _GAIN_LIMIT = 1.0e4
 _SMALLEST_ROWS = 45
 
@@ -70,7 +72,7 @@ def moon_iof(value_rgb: NDArray[Any]) -> NDArray[np.float64]:
 
 
 @njit(cache=True)
-def _decode(codes: Codes, table: Floats, out: Floats) -> None:
+def _decode(codes: Codes, table: NDArray[Any], out: NDArray[Any]) -> None:
     """Look each code (h, w, c) up in its channel's table (c, 256)."""
     height, width, channels = codes.shape
     for i in range(height):
@@ -188,6 +190,17 @@ class Pyramid:
             self._made[index] = out
         return self._made[index]
 
+    def fixed(self, index: int) -> NDArray[np.uint16]:
+        """The map halved ``index`` times, for values 0..1 only: as 16-bit numbers of 1 / `FULL_SCALE`.
+
+        Not kept here. A full map of codes is translated without being decoded first.
+        """
+        if index == 0 and self._codes is not None:
+            cube: NDArray[np.uint16] = np.empty(self._codes.shape, np.uint16)
+            _decode(self._codes, _as_fixed(self._table), cube)
+            return cube[..., 0] if self._flat else cube
+        return _as_fixed(self.level(index))
+
     def texels_per_pixel(self, radius_px: float) -> float:
         """Cells of the full map a picture pixel spans at the centre of a disc of this radius."""
         return float(self.shape[1] / (2.0 * math.pi * radius_px))
@@ -197,9 +210,18 @@ class Pyramid:
 
         Never coarser than the smallest copy nor finer than the full map.
         """
+        return self.level(self.mip_index(texels_per_pixel))
+
+    def mip_index(self, texels_per_pixel: float) -> int:
+        """How often the copy of `mip_level` is halved."""
         if not texels_per_pixel > 1.0:
-            return self.level(0)
-        return self.level(min(round(math.log2(min(texels_per_pixel, 1.0e9))), self.count - 1))
+            return 0
+        return min(round(math.log2(min(texels_per_pixel, 1.0e9))), self.count - 1)
+
+
+def _as_fixed(values: Floats) -> NDArray[np.uint16]:
+    """Values 0..1 as 16-bit numbers of 1 / `FULL_SCALE`."""
+    return np.asarray(np.rint(values * np.float32(FULL_SCALE)), np.uint16)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ sample. A better model is a new class with the same `shade`; the geometry pass d
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -18,6 +18,28 @@ if TYPE_CHECKING:
 
 RGB_NM = (680.0, 551.0, 443.0)
 """Default bands, nm: red, green and blue as DSCOVR's EPIC composes them."""
+
+
+LayerArrays = tuple["NDArray[np.float64]", ...]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Where the samples of a layer lie.
+
+    Attributes:
+        row: first sample row, counted from the top edge of pixel row 0.
+        column: first sample column, likewise.
+        oversample: samples a pixel along each axis.
+        radius: radius of the disc, samples.
+        edge: distance from the limb, in radii of the body, within which a sample may be covered in part.
+    """
+
+    row: int
+    column: int
+    oversample: int
+    radius: float
+    edge: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +70,25 @@ class Material(Protocol):
             layer: what the geometry pass found.
             body: the body it belongs to.
             bands_nm: (bands,) effective wavelengths.
+        """
+
+
+@runtime_checkable
+class Rugged(Protocol):
+    """A material whose relief shows at the limb."""
+
+    @property
+    def top_km(self) -> float:
+        """Height of the highest ground that may stand out of the limb; 0 for a smooth body."""
+
+    def displace(self, body: RenderBody, params: NDArray[np.float64], sampling: Sampling, layer: LayerArrays) -> None:
+        """Rewrite the samples near the limb.
+
+        Args:
+            body: the body.
+            params: the camera's parameter vector.
+            sampling: where the samples lie.
+            layer: coverage, latitude, longitude, cosines of incidence, emission and phase, updated.
         """
 
 

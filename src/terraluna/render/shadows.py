@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +31,12 @@ NECKEL_LABS_1994: dict[float, tuple[float, float, float, float, float, float]] =
 """Wavelength (nm) -> A0..A5 of I(mu)/I(1) = sum A_k mu^k: Neckel & Labs 1994, Solar Physics 153, 91, table 1."""
 
 
+@lru_cache(maxsize=4)
+def _gauss(count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    nodes, weights = np.polynomial.legendre.leggauss(count)
+    return nodes, weights
+
+
 def sun_rings(coefficients: NDArray[np.float64], rings: int = RINGS) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the solar disc as rings for `shade_layer`.
 
@@ -40,12 +47,16 @@ def sun_rings(coefficients: NDArray[np.float64], rings: int = RINGS) -> tuple[ND
     Returns:
         (rings,) radii in solar radii, and (rings, bands) weights that sum to 1 over the rings.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(rings)
+    nodes, weights = _gauss(rings)
     square = 0.5 * (nodes + 1.0)
     mu = np.sqrt(square)
     intensity = np.stack([np.polynomial.polynomial.polyval(mu, c) for c in np.atleast_2d(coefficients)], axis=1)
     ring_weights = intensity * weights[:, None]
     return np.sqrt(1.0 - square), np.ascontiguousarray(ring_weights / ring_weights.sum(axis=0))
+
+
+LEAST_SUN = -0.12
+"""Sine of the Sun's height below which no place is lit: the horizon of the Moon's highest peak dips by 0.11."""
 
 
 @njit(cache=True, error_model="numpy", fastmath=FAST)
@@ -106,8 +117,7 @@ def shade_layer(  # type: ignore[no-untyped-def]
     for i in prange(rows):
         hidden = np.empty(bands)
         for j in range(columns):
-            # The solar disc is 0.5 degree wide: nothing of it is up beyond mu0 = -0.01.
-            if coverage[i, j] <= 0.0 or mu0[i, j] < -0.01:
+            if coverage[i, j] <= 0.0 or mu0[i, j] < LEAST_SUN:
                 continue
             sin_lat = math.sin(lat[i, j])
             cos_lat = math.cos(lat[i, j])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numba import njit
@@ -26,7 +26,7 @@ from terraluna.ephemeris.constants import (
     SOLAR_PRESSURE_1AU_N_M2,
     SUN_RADIUS_KM,
 )
-from terraluna.ephemeris.segments import Floats, chebyshev_state
+from terraluna.ephemeris.segments import Floats, chebyshev_place
 from terraluna.errors import CoverageError, InputError
 from terraluna.trajectory.lunar_gravity import LunarRotation, gravity_field, lunar_rotation, spherical_harmonics
 
@@ -51,7 +51,7 @@ def _body_positions(et, records, init, intlen, buffer, out):  # type: ignore[no-
     """Positions of :data:`BODIES` from the Earth-Moon barycentre, km: out (8, 3)."""
     emb_x = emb_y = emb_z = 0.0
     for s in range(9):
-        chebyshev_state(records[s], init[s], intlen[s], et, buffer)
+        chebyshev_place(records[s], init[s], intlen[s], et, buffer)
         if s == 0:
             emb_x, emb_y, emb_z = buffer[0], buffer[1], buffer[2]
         elif s == 4 or s == 5:
@@ -180,6 +180,13 @@ def _derivative(et, y, center, records, init, intlen, gm, pole, pressure, shadow
     out[3], out[4], out[5] = ax, ay, az
 
 
+@njit(cache=True)
+def motion(et, y, forces, out):  # type: ignore[no-untyped-def]
+    """Velocity and acceleration (6,) at ``et`` for the state ``y``; ``forces``: :attr:`Forces.arguments`."""
+    center, records, init, intlen, gm, pole, pressure, shadow, rotation, field, work = forces
+    _derivative(et, y, center, records, init, intlen, gm, pole, pressure, shadow, rotation, field, work, out)
+
+
 @dataclass(frozen=True)
 class ForceOptions:
     """What acts on the spacecraft besides the point masses and the Earth's J2.
@@ -233,25 +240,18 @@ class Forces:
         shapes = ((8, 3), (6,), (3, 3), (n, n), (n, n), (3,), (3,))
         self._work = tuple(np.zeros(shape) for shape in shapes)
 
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """What the kernels take between the state and the result; the last holds work arrays, so not for threads."""
+        return (
+            BODIES.index(self.center), self._records, self._init, self._intlen, self._gm, self._pole, self._pressure,
+            self.options.shadow, self._rotation, self._field, self._work,
+        )  # fmt: skip
+
     def derivative(self, et: float, state: Floats) -> Floats:
         """Velocity and acceleration (6,) in km/s and km/s^2 at ``et`` for a state about the centre, J2000."""
         out = np.empty(6)
-        _derivative(
-            et,
-            state,
-            BODIES.index(self.center),
-            self._records,
-            self._init,
-            self._intlen,
-            self._gm,
-            self._pole,
-            self._pressure,
-            self.options.shadow,
-            self._rotation,
-            self._field,
-            self._work,
-            out,
-        )
+        motion(et, state, self.arguments, out)
         return out
 
     def positions(self, et: float) -> dict[str, NDArray[np.float64]]:

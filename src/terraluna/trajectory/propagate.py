@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import bisect
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from terraluna.ephemeris import Ephemeris
 from terraluna.ephemeris.constants import DAY_S, EARTH_RADII_KM, MARS_RADII_KM, MOON_RADII_KM, SUN_RADIUS_KM
 from terraluna.ephemeris.segments import Floats
 from terraluna.errors import GeometryError, InputError
 from terraluna.trajectory.base import Quality, Trajectory, check_state, utc_text
-from terraluna.trajectory.forces import ForceOptions, Forces
+from terraluna.trajectory.forces import BODIES, ForceOptions, Forces
+from terraluna.trajectory.integrate import DENSE, FAILED, SURFACE, advance, interpolate, tableau
 
 DEFAULT_DAYS: Final = 30.0
 """Half length of the span that a propagation covers unless told otherwise, days."""
@@ -29,6 +28,10 @@ _SURFACES_KM: Final = {
 """Radii below which a trajectory is in the ground (the Moon's lowest ground is 9 km below the sphere)."""
 
 
+_FIRST_STEPS: Final = 128
+"""Steps that the first call integrates at most; each later one takes twice as many."""
+
+
 class _Arm:
     """One direction of integration from the epoch, stepped only as far as has been asked for."""
 
@@ -39,56 +42,76 @@ class _Arm:
 
         self._epoch = epoch
         self._forces = forces
-        self._surfaces = surfaces
+        self._surfaces = np.array([surfaces.get(body, 0.0) for body in BODIES])
         self._sign = 1.0 if bound >= epoch else -1.0
+        self._bound = bound - epoch
         scale = np.array([np.linalg.norm(state[:3])] * 3 + [np.linalg.norm(state[3:])] * 3)
+        self._tolerance = rtol, 1e-3 * rtol * scale
         # Time runs from the epoch, so that no digit of it is lost to the large number of seconds since 2000.
-        self._solver: Any = DOP853(
-            lambda t, y: forces.derivative(epoch + t, y), 0.0, state, bound - epoch, rtol=rtol, atol=1e-3 * rtol * scale
+        first = DOP853(
+            lambda t, y: forces.derivative(epoch + t, y), 0.0, state, self._bound, rtol=rtol, atol=self._tolerance[1]
         )
-        self._ends: list[float] = []
-        self._pieces: list[Callable[[float], Floats]] = []
+        self._clock = np.array([0.0, first.h_abs])
+        self._state = np.array(state, dtype=np.float64)
+        self._slopes = np.zeros((16, 6))
+        self._slopes[0] = first.f
+        self._tableau = tableau()
+        self._times, self._states, self._dense = np.empty((0, 2)), np.empty((0, 6)), np.empty((0, DENSE, 6))
+        self._ends = np.empty(0)
+        self._running = True
         self.stopped_at: float | None = None
         self.stopped_by = ""
 
-    def state(self, et: float) -> Floats | None:
-        """State at ``et`` on this arm, or None beyond the place where the arm meets a surface."""
-        t = et - self._epoch
-        key = t * self._sign
-        while (not self._ends or self._ends[-1] < key) and self._solver.status == "running":
-            self._step()
-        if self.stopped_at is not None and key > (self.stopped_at - self._epoch) * self._sign:
-            return None
-        i = min(bisect.bisect_left(self._ends, key), len(self._ends) - 1)
-        return np.asarray(self._pieces[i](t), dtype=np.float64)
+    def states(self, ets: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+        """States (n, 6) at times (n,) on this arm, and which (n,) lie beyond the place where it meets a surface."""
+        ts = ets - self._epoch
+        farthest = float(ts[np.argmax(ts * self._sign)])
+        while self._running and (not self._ends.size or self._ends[-1] < farthest * self._sign):
+            self._extend(farthest)
+        out = np.empty((ts.size, 6))
+        interpolate(self._ends, self._sign, self._times, self._states, self._dense, ts, out)
+        if self.stopped_at is None:
+            return out, np.zeros(ts.size, dtype=np.bool_)
+        return out, ts * self._sign > (self.stopped_at - self._epoch) * self._sign
 
-    def _step(self) -> None:
-        message = self._solver.step()
-        if self._solver.status == "failed":
-            raise GeometryError(f"the propagation fails at {utc_text(self._epoch + self._solver.t)} UTC: {message}")
-        piece = self._solver.dense_output()
-        self._ends.append(self._solver.t * self._sign)
-        self._pieces.append(piece)
-        if not self._surfaces:
-            return
-        places = self._forces.positions(self._epoch + self._solver.t)
-        for body, radius in self._surfaces.items():
-            if np.linalg.norm(self._solver.y[:3] - places[body]) < radius:
-                self._stop(piece, body, radius)
-                return
+    def _extend(self, target: float) -> None:
+        """Integrate on toward ``target``, as far as one set of buffers holds."""
+        n = max(_FIRST_STEPS, self._ends.size)
+        times, states, dense = np.empty((n, 2)), np.empty((n, 6)), np.empty((n, DENSE, 6))
+        count, status, body = advance(
+            self._epoch, self._clock, self._state, self._slopes, self._forces.arguments, self._tableau,
+            *self._tolerance, target, self._bound, self._surfaces, times, states, dense,
+        )  # fmt: skip
+        self._times = np.concatenate([self._times, times[:count]])
+        self._states = np.concatenate([self._states, states[:count]])
+        self._dense = np.concatenate([self._dense, dense[:count]])
+        self._ends = self._times.sum(axis=1) * self._sign
+        if status == FAILED:
+            when = utc_text(self._epoch + self._clock[0])
+            raise GeometryError(f"the propagation fails at {when} UTC: the step that its tolerance needs is too small")
+        if status == SURFACE:
+            self._stop(BODIES[body])
+        if self._clock[0] == self._bound:
+            self._running = False
 
-    def _stop(self, piece: Any, body: str, radius: float) -> None:
-        """End the arm where it meets the surface of ``body``."""
+    def _stop(self, body: str) -> None:
+        """End the arm where its last step meets the surface of ``body``."""
         from scipy.optimize import brentq
+
+        radius = self._surfaces[BODIES.index(body)]
 
         def height(t: float) -> float:
             place = self._forces.positions(self._epoch + t)[body]
-            return float(np.linalg.norm(piece(t)[:3] - place)) - radius
+            out = np.empty((1, 6))
+            interpolate(self._ends, self._sign, self._times, self._states, self._dense, np.array([t]), out)
+            return float(np.linalg.norm(out[0, :3] - place) - radius)
 
-        start, stop = piece.t_old, piece.t
-        self.stopped_at = self._epoch + (brentq(height, start, stop, xtol=1e-3) if height(start) > 0.0 else start)
+        start, length = self._times[-1]
+        self.stopped_at = self._epoch + (
+            brentq(height, start, start + length, xtol=1e-3) if height(start) > 0.0 else start
+        )
         self.stopped_by = body
-        self._solver.status = "finished"
+        self._running = False
 
 
 class PropagatedTrajectory(Trajectory):
@@ -146,14 +169,14 @@ class PropagatedTrajectory(Trajectory):
 
     def _states(self, ets: Floats) -> Floats:
         out = np.empty((ets.size, 6))
-        for i, et in enumerate(ets):
-            arm = self._arms[0] if et < self.epoch else self._arms[1]
-            if et == self.epoch or arm is None:
-                out[i] = self.epoch_state
+        out[ets == self.epoch] = self.epoch_state
+        for arm, chosen in zip(self._arms, (ets < self.epoch, ets > self.epoch), strict=True):
+            if arm is None or not chosen.any():
                 continue
-            state = arm.state(float(et))
-            if state is None:
+            found, beyond = arm.states(ets[chosen])
+            if beyond.any():
                 when = utc_text(arm.stopped_at) if arm.stopped_at is not None else ""
-                raise self._coverage_error(float(et), f": it meets the surface of {arm.stopped_by} at {when} UTC")
-            out[i] = state
+                bad = float(ets[chosen][beyond][0])
+                raise self._coverage_error(bad, f": it meets the surface of {arm.stopped_by} at {when} UTC")
+            out[chosen] = found
         return out

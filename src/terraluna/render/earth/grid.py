@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numba import njit
 
+from terraluna.render.compiling import FAST
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -46,7 +48,7 @@ def view_nodes() -> Floats:
     return np.asarray(np.linspace(0.0, 1.0, VIEW_NODES) ** 2, dtype=np.float64)
 
 
-@njit(cache=True, inline="always", error_model="numpy")
+@njit(cache=True, inline="always", error_model="numpy", fastmath=FAST)
 def sun_place(mu0: float) -> float:
     """Return the place of a cosine of incidence among the nodes, limited to them."""
     x = (mu0 - NIGHT) * (1.0 / FINE)
@@ -55,7 +57,7 @@ def sun_place(mu0: float) -> float:
     return min(max(x, 0.0), SUN_NODES - 1.000001)
 
 
-@njit(cache=True, inline="always", error_model="numpy")
+@njit(cache=True, inline="always", error_model="numpy", fastmath=FAST)
 def view_place(mu: float) -> float:
     """Return the place of a cosine of emission among the nodes."""
     return min(math.sqrt(max(mu, 0.0)) * (VIEW_NODES - 1.0), VIEW_NODES - 1.000001)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,31 +15,25 @@ from terraluna.render.earth.lut import FrameTables, frame_tables, phase_nodes
 from terraluna.render.earth.ocean import slope_variance
 from terraluna.render.earth.shade import shade_earth
 from terraluna.render.earth.tables import check_bands
-from terraluna.render.maps import Pyramid
 from terraluna.render.materials import Shaded, sun_or_dummy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from terraluna.render.maps import EarthMaps
+    from terraluna.render.maps import EarthMaps, Pyramid
     from terraluna.render.scene_arrays import BodyLayer, RenderBody
 
 
-_KEPT = 2
-_white: OrderedDict[tuple[int, float], tuple[Pyramid, Pyramid]] = OrderedDict()
-
-
+@lru_cache(maxsize=2)
 def white_clouds(clouds: Pyramid, cloud_depth: float) -> Pyramid:
     """Return a map of cover as a map of whiteness; the last two are kept."""
-    key = (id(clouds), cloud_depth)
-    if key not in _white or _white[key][0] is not clouds:
-        _white[key] = (
-            clouds,
-            clouds.mapped("cloud_whiteness", lambda cover: np.asarray(whiteness(cover, cloud_depth), np.float32)),
-        )
-        while len(_white) > _KEPT:
-            _white.popitem(last=False)
-    return _white[key][1]
+    return clouds.mapped("cloud_whiteness", lambda cover: np.asarray(whiteness(cover, cloud_depth), np.float32))
+
+
+@lru_cache(maxsize=8)
+def fixed_level(values: Pyramid, index: int) -> NDArray[np.uint16]:
+    """Return a level of a map of shares as the kernel reads it; the last few are kept."""
+    return values.fixed(index)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,10 +84,9 @@ class RadiometricEarth:
         samples = layer.radius_px * layer.oversample
         radiance = np.empty((*layer.coverage.shape, len(bands_nm)))
         opacity = np.empty(layer.coverage.shape)
-        land, water, clouds = (
-            p.mip_level(p.texels_per_pixel(samples)) for p in (self.maps.land, self.maps.water, self.clouds)
-        )
-        land = land_bands(land, np.asarray(bands_nm, dtype=np.float64))
+        levels = [p.mip_index(p.texels_per_pixel(samples)) for p in (self.maps.land, self.maps.water, self.clouds)]
+        land = land_bands(self.maps.land, levels[0], tuple(float(nm) for nm in bands_nm))
+        water, clouds = fixed_level(self.maps.water, levels[1]), fixed_level(self.clouds, levels[2])
         shade_earth(
             layer.coverage,
             layer.lat_rad,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numba import njit
 
+from terraluna.render.angles import fast_exp
+from terraluna.render.compiling import FAST
 from terraluna.render.earth import tables
 from terraluna.render.earth.grid import slant_cosine, sun_nodes
 
@@ -26,7 +28,7 @@ def slope_variance(wind_m_s: float) -> float:
     return 0.003 + 0.00512 * wind_m_s
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def fresnel(cosine: float, index: float) -> float:
     """Return the reflectance of a dielectric mirror for unpolarised light at an incidence of given cosine."""
     inner = math.sqrt(index * index - 1.0 + cosine * cosine)
@@ -35,7 +37,7 @@ def fresnel(cosine: float, index: float) -> float:
     return 0.5 * (across * across + along * along)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def hidden(cosine: float, variance: float) -> float:
     """Return Smith's Lambda: the wave crests' shadow for Gaussian slopes (Smith 1967, IEEE Trans. AP-15, 668)."""
     cosine = max(cosine, 1e-4)
@@ -46,7 +48,26 @@ def hidden(cosine: float, variance: float) -> float:
     return 0.5 * (math.exp(-a * a) / (a * 1.7724538509055159) - math.erfc(a))
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
+def facet_light(mu0: float, mu: float, cos_phase: float, variance: float) -> float:
+    """Return `glint_shape` without the wave crests' shadow; no branch, for vector registers."""
+    half = math.sqrt(max(1e-12, 2.0 + 2.0 * cos_phase))
+    tilt = min(1.0, max(1e-6, (mu0 + mu) / half))
+    square = tilt * tilt
+    slope = (1.0 - square) / square
+    density = fast_exp(-slope / variance) / (math.pi * variance)
+    light = math.pi * density / (4.0 * max(mu, 1e-4) * square * square)
+    steep = slope > STEEPEST * variance
+    return 0.0 if steep or mu0 <= 0.0 else light
+
+
+@njit(cache=True, error_model="numpy", fastmath=FAST)
+def crest_shadow(mu0: float, mu: float, variance: float) -> float:
+    """Return the part of the facets that the wave crests leave in the Sun and in sight (Smith 1967)."""
+    return 1.0 / (1.0 + hidden(mu0, variance) + hidden(mu, variance))
+
+
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def glint_shape(mu0: float, mu: float, cos_phase: float, variance: float) -> float:
     """Return I/F of the Sun's image in a wind-roughened sea over Fresnel's reflectance; 0 away from the glint.
 
@@ -55,18 +76,11 @@ def glint_shape(mu0: float, mu: float, cos_phase: float, variance: float) -> flo
         cos_phase: cosine of the phase angle; the facets that shine are met at half that angle.
         variance: mean square slope. Isotropic Gaussian slopes with Smith's shadowing both ways.
     """
-    half = math.sqrt(max(1e-12, 2.0 + 2.0 * cos_phase))
-    tilt = min(1.0, (mu0 + mu) / half)
-    square = tilt * tilt
-    slope = (1.0 - square) / square
-    if slope > STEEPEST * variance or mu0 <= 0.0:
-        return 0.0
-    density = math.exp(-slope / variance) / (math.pi * variance)
-    seen = 1.0 + hidden(mu0, variance) + hidden(mu, variance)
-    return math.pi * density / (4.0 * max(mu, 1e-4) * square * square * seen)
+    light = facet_light(mu0, mu, cos_phase, variance)
+    return light * crest_shadow(mu0, mu, variance) if light > 0.0 else 0.0
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def fill_mirror(cosines, index, variance, steps, out):  # type: ignore[no-untyped-def]
     """Write the part of a beam that the surface sends up, by integration over the facets that face the beam."""
     for i in range(cosines.size):
@@ -85,8 +99,7 @@ def fill_mirror(cosines, index, variance, steps, out):  # type: ignore[no-untype
                 mu = 2.0 * meet * up - mu0
                 if mu <= 0.0:
                     continue
-                seen = 1.0 + hidden(mu0, variance) + hidden(mu, variance)
-                total += fresnel(meet, index) * meet / (up * mu0 * seen)
+                total += fresnel(meet, index) * meet / (up * mu0) * crest_shadow(mu0, mu, variance)
         out[i] = total / (steps * steps)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit, prange
 
 from terraluna.render.angles import fast_atan2, map_cells
+from terraluna.render.compiling import FAST
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,14 +33,11 @@ FAR_RAD = 0.26
 """Radius beyond which no ground can hide the Sun: from 10.5 km the horizon is 0.11 rad away, and beyond it a peak of
 10.5 km can stand 0.15 rad behind the lowest ground, -8.7 km."""
 
-LEAST_SUN = -0.12
-"""Sine of the Sun's height below which no place is lit: the horizon of the highest peak dips by 0.11."""
-
 STEP_GROWTH = 1.06
 """Each step is longer by this factor: far ground has to be wider to reach the same height."""
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def disc_above(x: float) -> float:
     """Return the part of a uniform disc above a straight edge; ``x``: its centre's height in radii."""
     if x >= 1.0:
@@ -50,7 +48,7 @@ def disc_above(x: float) -> float:
     return 0.5 + (fast_atan2(x, root) + x * root) / math.pi
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def soft_cosine(mu0: float, sun_radius: float) -> float:
     """Return the mean of max(0, cosine of incidence) over a solar disc of angular radius ``sun_radius``."""
     if mu0 >= sun_radius:
@@ -63,7 +61,7 @@ def soft_cosine(mu0: float, sun_radius: float) -> float:
     return sun_radius * (x * part + 2.0 / (3.0 * math.pi) * root * root * root)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def height_at(relief_m, lat, lon):  # type: ignore[no-untyped-def]
     """Return the height in km of a relief map (h, w) in metres at a point; longitude within -pi..pi."""
     i0, i1, j0, j1, fy, fx = map_cells(relief_m.shape[0], relief_m.shape[1], lat, lon)
@@ -72,7 +70,7 @@ def height_at(relief_m, lat, lon):  # type: ignore[no-untyped-def]
     return 1e-3 * (upper + fy * (lower - upper))
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def sun_above_skyline(  # type: ignore[no-untyped-def]
     relief_m, near_top_km, far_top_km, exaggeration, radius_km, px, py, pz, mu0, sun, sun_radius, own_km
 ):
@@ -134,7 +132,7 @@ def sun_above_skyline(  # type: ignore[no-untyped-def]
     return disc_above((tangent - steepest) / reach)
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, parallel=True, error_model="numpy", fastmath=FAST)
 def _tops(cells, reach, out):  # type: ignore[no-untyped-def]
     """Write for each cell of a map (h, w) the largest value of any cell whose centre lies within ``reach`` rad."""
     rows, columns = cells.shape

@@ -14,6 +14,7 @@ from terraluna.photometry.band import Band
 from terraluna.photometry.discs import moon_disc_integral
 from terraluna.photometry.hapke import sharpening_ratio
 from terraluna.photometry.moon_surface import MoonSurface
+from terraluna.render.compiling import FAST
 from terraluna.render.moon.law import lobe
 
 if TYPE_CHECKING:
@@ -99,24 +100,50 @@ def albedo_means(albedo: Pyramid) -> NDArray[np.float32]:
     Its mean a square degree up to 70 degrees of latitude; beyond, where the parameters only continue their rim, the
     mean continued likewise (see `terraluna.photometry.hapke.sharpening_ratio`).
     """
-    cube = np.asarray(albedo.level(min(MEANS_LEVEL, albedo.count - 1)), dtype=np.float64)
-    binned = _bins(_bins(cube, ROWS).transpose(1, 0, 2), COLUMNS).transpose(1, 0, 2)
-    means = [binned[:, :, c] / sharpening_ratio(binned[:, :, c]) for c in range(cube.shape[2])]
+    cube = albedo.level(min(MEANS_LEVEL, albedo.count - 1))
+    means = []
+    for channel in range(cube.shape[2]):
+        binned = _bins(_bins(cube[:, :, channel].astype(np.float64), ROWS).T, COLUMNS).T
+        means.append(binned / sharpening_ratio(binned))
     return np.ascontiguousarray(np.stack(means, axis=2), dtype=np.float32)
 
 
 def _bins(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """Return means over ``count`` equal parts of the first axis; a row on an edge counts by its shares."""
+    """Return means of (n, m) over ``count`` equal parts of the first axis; a row on an edge counts by its shares."""
     size = values.shape[0]
-    total = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
+    total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
     edges = np.arange(count + 1) * (size / count)
     low = np.minimum(edges.astype(np.int64), size - 1)
-    share = (edges - low)[:, None, None]
+    share = (edges - low)[:, None]
     sums: NDArray[np.float64] = np.diff(total[low] + share * (total[low + 1] - total[low]), axis=0)
     return np.asarray(sums * (count / size), dtype=np.float64)
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@lru_cache(maxsize=4)
+def view_cells(
+    albedo: Pyramid,
+    bands: tuple[float | Band, ...],
+    sun: tuple[float, ...],
+    earth: tuple[float, ...],
+    observer: tuple[float, ...],
+    radius: float,
+) -> NDArray[np.float32]:
+    """Return the table of `fill_cells` for a view: the strips of a frame share it (kept).
+
+    Args:
+        albedo: the albedo map.
+        bands: wavelengths or responses.
+        sun: (and the three after it) as for `fill_cells`; ``earth`` is empty without earthshine.
+    """
+    means = albedo_means(albedo)
+    # Zeros: a cell beyond the limb may take part in an interpolation with no weight.
+    table = np.zeros((ROWS, COLUMNS, (3 if earth else 2) * len(bands) + means.shape[2]), dtype=np.float32)
+    to_sun, to_earth, seen_from = (np.array(vector, dtype=np.float64) for vector in (sun, earth, observer))
+    fill_cells(parameter_cells(bands), means, to_sun, to_earth, seen_from, radius, table)
+    return table
+
+
+@njit(cache=True, parallel=True, error_model="numpy", fastmath=FAST)
 def fill_cells(parameters, means, sun, earth, observer, radius, table):  # type: ignore[no-untyped-def]
     """Write a view's table; rows in parallel. Cells that the observer cannot see stay as they are.
 

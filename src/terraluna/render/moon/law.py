@@ -12,19 +12,20 @@ import math
 from numba import njit
 
 from terraluna.render.angles import arc_cosine, fast_exp
+from terraluna.render.compiling import FAST
 
 LEAST_COSINE = 1e-3
 """Emission cosine of ground that faces away from the observer: it is hidden by ground before it, as at the limb."""
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, error_model="numpy", fastmath=FAST, inline="always")
 def slope_shadowing(cosine, sine, tangent):  # type: ignore[no-untyped-def]
     """Return the two exponentials of one zenith angle over a surface of mean slope ``tangent`` (Hapke 1984, eq. 47)."""
     y = cosine / (tangent * max(sine, 1e-9))
     return fast_exp(-2.0 / math.pi * y), fast_exp(-y * y / math.pi)
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, error_model="numpy", fastmath=FAST, inline="always")
 def rough_terms(mu0, mu, cos_g, tangent, chi):  # type: ignore[no-untyped-def]
     """Return (mu0e, mue, S): effective cosines and shadowing of rough ground.
 
@@ -65,7 +66,7 @@ def rough_terms(mu0, mu, cos_g, tangent, chi):  # type: ignore[no-untyped-def]
     return mu0e, mue, shadow
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def lobe(cos_g: float, b: float, c: float, surge: float, width: float) -> float:
     """Return p(g) (1 + B(g)): double Henyey-Greenstein lobe times shadow-hiding opposition surge.
 
@@ -84,7 +85,7 @@ def lobe(cos_g: float, b: float, c: float, surge: float, width: float) -> float:
     return p * (1.0 + surge * width / max(width + tangent, 1e-15))
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def log_term(x: float) -> float:
     """Return x ln((1 + x) / x) for 0 <= x <= 1, the part of the H function that all bands share; error below 1.2e-5.
 
@@ -101,7 +102,7 @@ def log_term(x: float) -> float:
     return -6.251826545899952e-07 + t * p
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def multiple(w: float, mu0e: float, mue: float, log_i: float, log_e: float) -> float:
     """Return H(mu0e) H(mue) - 1 (Hapke 2002, eq. 13); ``log_i`` and ``log_e`` are `log_term` of the two cosines."""
     root = math.sqrt(max(0.0, 1.0 - w))

@@ -11,11 +11,13 @@ import numpy as np
 from terraluna.errors import InputError
 from terraluna.photometry.band import Band
 from terraluna.render.maps import MOON_BANDS_NM
-from terraluna.render.materials import Shaded, channel_mix, sun_or_dummy
+from terraluna.render.materials import LayerArrays, Sampling, Shaded, channel_mix, sun_or_dummy
 from terraluna.render.moon.castshadow import skyline_tops_km
-from terraluna.render.moon.cells import COLUMNS, ROWS, albedo_means, disc_factor, fill_cells, parameter_cells, surface
+from terraluna.render.moon.cells import COLUMNS, ROWS, albedo_means, disc_factor, parameter_cells, surface, view_cells
+from terraluna.render.moon.displace import displace_limb
 from terraluna.render.moon.law import roughness_constants
 from terraluna.render.moon.shade import shade_radiometric
+from terraluna.render.moon.silhouette import moon_silhouette
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from terraluna.render.moon.earthlight import EarthLight
     from terraluna.render.scene_arrays import BodyLayer, RenderBody
 
+VISIBLE = 0.01
+"""Relief that stands out by less, in samples, is left out."""
+
 CLOSE_RADII = 2.0
 """Below this range the phase angle turns too fast from cell to cell for one lobe a square degree."""
 
@@ -35,11 +40,12 @@ class RadiometricMoon:
     """Hapke's law with the maps of Sato et al. 2014, sharpened by the albedo map, at the level of the measured disc.
 
     The disc mean of the near side follows LIME 2025-10 (within 5 % from 5 to 90 degrees of phase); the far side follows
-    the maps. Slopes and cast shadows come from the relief map, the terminator is as soft as the solar disc is wide.
+    the maps. Slopes, cast shadows and the outline come from the relief map, the terminator is as soft as the solar disc
+    is wide.
 
     Attributes:
         maps: the Moon's maps.
-        relief: factor on the heights and slopes of the relief map; 0 (smooth) to 1.
+        relief: factor on the heights and slopes of the relief map; 0 (a smooth sphere) to 1.
         cast_shadows: let the relief throw shadows.
         earth: the Earth that lights the night side; None for none.
         bands: responses that replace the wavelengths a frame names, one a band; None evaluates at the wavelengths.
@@ -62,6 +68,39 @@ class RadiometricMoon:
         """Height of the atmosphere: none."""
         return 0.0
 
+    @property
+    def top_km(self) -> float:
+        """Height of the highest ground that may show in the outline."""
+        return self.relief * 1e-3 * float(self.maps.relief_m.base.max())
+
+    def displace(self, body: RenderBody, params: NDArray[np.float64], sampling: Sampling, layer: LayerArrays) -> None:
+        """Give the limb its mountains (see `terraluna.render.materials.Rugged`)."""
+        relief = self.maps.relief_m
+        heights = relief.mip_level(relief.texels_per_pixel(sampling.radius))
+        radius = float(body.radii_km.mean())
+        if self.top_km / radius * sampling.radius < VISIBLE:
+            return
+        x, y, z = (float(value) for value in body.observer_body_km)
+        # Two directions a sample: the silhouette is linear between them.
+        directions = int(4.0 * math.pi * sampling.radius)
+        silhouette = moon_silhouette(relief, heights.shape[0], (x, y, z), radius, directions, self.relief)
+        displace_limb(
+            params,
+            np.ascontiguousarray(body.scaled_from_camera),
+            np.ascontiguousarray(body.scaled_center),
+            radius,
+            np.ascontiguousarray(body.sun_body),
+            silhouette.frame,
+            silhouette.heights,
+            heights,
+            self.relief,
+            sampling.edge,
+            sampling.row,
+            sampling.column,
+            sampling.oversample,
+            *layer,
+        )
+
     def shade(self, layer: BodyLayer, body: RenderBody, bands_nm: NDArray[np.float64] | Sequence[float]) -> Shaded:
         """Return the light of a layer (see `terraluna.render.materials.Material`).
 
@@ -81,14 +120,12 @@ class RadiometricMoon:
             earth_gains = np.array([disc_factor(band, phase) * self.earth.ratio(band) for band in bands])
         radius = float(body.radii_km.mean())
         sun, observer = np.ascontiguousarray(body.sun_body), np.ascontiguousarray(body.observer_body_km)
-        means, parameters = albedo_means(self.maps.albedo), parameter_cells(bands)
         if self.exact or body.range_km < CLOSE_RADII * radius:
-            slots, table = 5, np.concatenate([parameters, means], axis=2)
+            slots, table = 5, np.concatenate([parameter_cells(bands), albedo_means(self.maps.albedo)], axis=2)
         else:
             slots = 2 if self.earth is None else 3
-            # Zeros: a cell beyond the limb may take part in an interpolation with no weight.
-            table = np.zeros((ROWS, COLUMNS, slots * len(bands) + means.shape[2]), dtype=np.float32)
-            fill_cells(parameters, means, sun, earth, observer, radius, table)
+            views = (tuple(vector.tolist()) for vector in (sun, earth, observer))
+            table = view_cells(self.maps.albedo, bands, *views, radius)
         samples = layer.radius_px * layer.oversample
         albedo, slopes, relief = (
             p.mip_level(p.texels_per_pixel(samples)) for p in (self.maps.albedo, self.maps.slopes, self.maps.relief_m)

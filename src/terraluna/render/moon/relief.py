@@ -6,8 +6,10 @@ import math
 
 from numba import njit
 
+from terraluna.render.compiling import FAST
 
-@njit(cache=True, error_model="numpy")
+
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def _series(x: float) -> float:
     z = x * x
     p = 1.0 - z * (1.0 / 110.0) * (1.0 - z * (1.0 / 156.0))
@@ -15,7 +17,7 @@ def _series(x: float) -> float:
     return x * (1.0 - z * (1.0 / 6.0) * (1.0 - z * (1.0 / 20.0) * p))
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def sine_cosine(angle: float) -> tuple[float, float]:
     """Return (sin, cos) of an angle within -pi..pi, without branches; error below 1e-9.
 
@@ -30,7 +32,7 @@ def sine_cosine(angle: float) -> tuple[float, float]:
     return (-sine if angle < 0.0 else sine), cosine
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def tilted_cosine(cosine, x, y, z, sin_lat, cos_lat, sin_lon, cos_lon, east, north):  # type: ignore[no-untyped-def]
     """Return the cosine between a unit vector (x, y, z), body-fixed, and the normal of tilted ground.
 

@@ -11,9 +11,9 @@ import math
 import numpy as np
 from numba import njit, prange
 
-from terraluna.render.angles import map_cells
+from terraluna.render.angles import find_cells, read_channel
+from terraluna.render.compiling import FAST
 from terraluna.render.moon.castshadow import (
-    LEAST_SUN,
     LOW_SUN,
     SUN_RADIUS_RAD,
     disc_above,
@@ -23,6 +23,7 @@ from terraluna.render.moon.castshadow import (
 )
 from terraluna.render.moon.law import LEAST_COSINE, lobe, log_term, multiple, rough_terms
 from terraluna.render.moon.relief import sine_cosine, tilted_cosine
+from terraluna.render.shadows import LEAST_SUN
 
 EARTHSHINE_BELOW = 0.2
 """Earthshine is left out where the Sun stands higher than this sine: it is below 1e-3 of the sunlight there."""
@@ -42,36 +43,13 @@ ALBEDO, LOBE, DETAIL, FX, FY, MAPS = 24, 25, 26, 27, 28, 29
 band's values. From MAPS on: the cell table's values, then the albedo map's."""
 
 
-@njit(cache=True, error_model="numpy")
-def find_cells(work, cells, height, width):  # type: ignore[no-untyped-def]
-    """Write the four cells (4 CHUNK,) and the weights of a map for one chunk; the flat cells are unsigned."""
-    for j in range(CHUNK):
-        i0, i1, j0, j1, fy, fx = map_cells(height, width, work[LAT * CHUNK + j], work[LON * CHUNK + j])
-        cells[j] = i0 * width + j0
-        cells[CHUNK + j] = i0 * width + j1
-        cells[2 * CHUNK + j] = i1 * width + j0
-        cells[3 * CHUNK + j] = i1 * width + j1
-        work[FX * CHUNK + j] = fx
-        work[FY * CHUNK + j] = fy
+@njit(cache=True, inline="always", error_model="numpy", fastmath=FAST)
+def slot(work, number):  # type: ignore[no-untyped-def]
+    """Return the view (CHUNK,) of a slot."""
+    return work[number * CHUNK : (number + 1) * CHUNK]
 
 
-@njit(cache=True, error_model="numpy")
-def read_channel(work, cells, flat, channels, channel, slot):  # type: ignore[no-untyped-def]
-    """Write one channel of a flat map (h w channels,) at the cells found."""
-    # Unsigned, so that no index has to be tested for counting from the end.
-    of = np.uint64(channels)
-    at = np.uint64(channel)
-    for j in range(CHUNK):
-        a = np.float64(flat[cells[j] * of + at])
-        b = np.float64(flat[cells[CHUNK + j] * of + at])
-        c = np.float64(flat[cells[2 * CHUNK + j] * of + at])
-        d = np.float64(flat[cells[3 * CHUNK + j] * of + at])
-        upper = a + work[FX * CHUNK + j] * (b - a)
-        lower = c + work[FX * CHUNK + j] * (d - c)
-        work[slot * CHUNK + j] = upper + work[FY * CHUNK + j] * (lower - upper)
-
-
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def tilt_chunk(work, sun, earth, observer, radius):  # type: ignore[no-untyped-def]
     """Turn the cosines of one chunk to the tilted ground; no branch."""
     for j in range(CHUNK):
@@ -104,25 +82,9 @@ def tilt_chunk(work, sun, earth, observer, radius):  # type: ignore[no-untyped-d
         work[Z * CHUNK + j] = sin_lat
 
 
-@njit(cache=True, error_model="numpy")
-def hidden_place(work, j, relief_m, near_top, far_top, exaggeration, observer, radius, own):  # type: ignore[no-untyped-def]
-    """Tell whether higher ground stands between a place and the observer."""
-    x = work[X * CHUNK + j]
-    y = work[Y * CHUNK + j]
-    z = work[Z * CHUNK + j]
-    toward = np.array([observer[0] - radius * x, observer[1] - radius * y, observer[2] - radius * z])
-    toward /= math.sqrt(toward[0] ** 2 + toward[1] ** 2 + toward[2] ** 2)
-    sine = max(work[VIEW * CHUNK + j], 1e-4)
-    return sun_above_skyline(relief_m, near_top, far_top, exaggeration, radius, x, y, z, sine, toward, 1e-4, own) < 0.5
-
-
-@njit(cache=True, error_model="numpy")
-def light_chunk(work, relief_m, tops, exaggeration, cast, sun, observer, radius, earthlit):  # type: ignore[no-untyped-def]
-    """Write what part of each sample the Sun and the Earth reach; tell (any sunlit, any lit by the Earth).
-
-    Near the limb much ground is hidden behind ground that faces the observer, shadows above all at a small phase angle.
-    The picture keeps to the sphere, so such a sample shows the level ground in its stead.
-    """
+@njit(cache=True, error_model="numpy", fastmath=FAST)
+def light_chunk(work, relief_m, tops, exaggeration, cast, sun, radius, earthlit):  # type: ignore[no-untyped-def]
+    """Write what part of each sample the Sun and the Earth reach; tell (any sunlit, any lit by the Earth)."""
     any_sun = False
     any_earth = False
     for j in range(CHUNK):
@@ -130,40 +92,26 @@ def light_chunk(work, relief_m, tops, exaggeration, cast, sun, observer, radius,
         sine = work[SUN * CHUNK + j]
         m0 = work[INCIDENT * CHUNK + j]
         lit = cover
-        view = work[VIEW * CHUNK + j]
         shade = 1.0
-        if exaggeration > 0.0 and cover > 0.0 and (sine < LOW_SUN or view < LOW_SUN):
-            low = sine > LEAST_SUN
-            hidden = view < LOW_SUN and work[EMITTED * CHUNK + j] <= LEAST_COSINE
-            if cast and low and not hidden:
-                lat = work[LAT * CHUNK + j]
-                lon = work[LON * CHUNK + j]
-                row = min(tops.shape[0] - 1, int((0.5 - lat / math.pi) * tops.shape[0]))
-                column = min(tops.shape[1] - 1, int((0.5 + lon / (2.0 * math.pi)) * tops.shape[1]))
-                near_top = tops[row, column, 0]
-                far_top = tops[row, column, 1]
-                own = height_at(relief_m, lat, lon)
-                if m0 > -SUN_RADIUS_RAD and sine < LOW_SUN:
-                    shade = sun_above_skyline(
-                        relief_m,
-                        near_top,
-                        far_top,
-                        exaggeration,
-                        radius,
-                        work[X * CHUNK + j],
-                        work[Y * CHUNK + j],
-                        work[Z * CHUNK + j],
-                        sine,
-                        sun,
-                        SUN_RADIUS_RAD,
-                        own,
-                    )
-                if view < LOW_SUN and (shade < 1.0 or m0 < SUN_RADIUS_RAD):
-                    hidden = hidden_place(work, j, relief_m, near_top, far_top, exaggeration, observer, radius, own)
-            if hidden:
-                work[EMITTED * CHUNK + j] = max(view, LEAST_COSINE)
-                m0 = sine
-                shade = 1.0
+        if exaggeration > 0.0 and cast and cover > 0.0 and LEAST_SUN < sine < LOW_SUN and m0 > -SUN_RADIUS_RAD:
+            lat = work[LAT * CHUNK + j]
+            lon = work[LON * CHUNK + j]
+            row = min(tops.shape[0] - 1, int((0.5 - lat / math.pi) * tops.shape[0]))
+            column = min(tops.shape[1] - 1, int((0.5 + lon / (2.0 * math.pi)) * tops.shape[1]))
+            shade = sun_above_skyline(
+                relief_m,
+                tops[row, column, 0],
+                tops[row, column, 1],
+                exaggeration,
+                radius,
+                work[X * CHUNK + j],
+                work[Y * CHUNK + j],
+                work[Z * CHUNK + j],
+                sine,
+                sun,
+                SUN_RADIUS_RAD,
+                height_at(relief_m, lat, lon),
+            )
         lit *= shade
         if sine < LOW_SUN:
             if m0 < SUN_RADIUS_RAD:
@@ -183,7 +131,7 @@ def light_chunk(work, relief_m, tops, exaggeration, cast, sun, observer, radius,
     return any_sun, any_earth
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def read_table(work, cells, table, values):  # type: ignore[no-untyped-def]
     """Write all values of a table (cells, channels) at the cells found; ``values`` (channels,) is scratch.
 
@@ -191,10 +139,10 @@ def read_table(work, cells, table, values):  # type: ignore[no-untyped-def]
     """
     one = np.float32(1.0)
     for j in range(CHUNK):
-        a = cells[j]
-        b = cells[CHUNK + j]
-        c = cells[2 * CHUNK + j]
-        d = cells[3 * CHUNK + j]
+        a = cells[0, j]
+        b = cells[1, j]
+        c = cells[2, j]
+        d = cells[3, j]
         fx = np.float32(work[FX * CHUNK + j])
         fy = np.float32(work[FY * CHUNK + j])
         wa = (one - fx) * (one - fy)
@@ -207,16 +155,17 @@ def read_table(work, cells, table, values):  # type: ignore[no-untyped-def]
             work[(MAPS + k) * CHUNK + j] = values[k]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def read_maps(work, cells, values, table, table_shape, albedo, albedo_shape):  # type: ignore[no-untyped-def]
     """Write the values of the cell table and the detail of the albedo map for one chunk."""
     deep = table.shape[1]
     channels = albedo_shape[2]
-    find_cells(work, cells, table_shape[0], table_shape[1])
+    fx, fy = slot(work, FX), slot(work, FY)
+    find_cells(slot(work, LAT), slot(work, LON), table_shape[0], table_shape[1], cells, fx, fy)
     read_table(work, cells, table, values)
-    find_cells(work, cells, albedo_shape[0], albedo_shape[1])
+    find_cells(slot(work, LAT), slot(work, LON), albedo_shape[0], albedo_shape[1], cells, fx, fy)
     for c in range(channels):
-        read_channel(work, cells, albedo, channels, c, MAPS + deep + c)
+        read_channel(cells, fx, fy, albedo, channels, c, slot(work, MAPS + deep + c))
         # The last values of the table are the means that the albedo map is divided by.
         mean = (MAPS + deep - channels + c) * CHUNK
         fine = (MAPS + deep + c) * CHUNK
@@ -227,7 +176,7 @@ def read_maps(work, cells, values, table, table_shape, albedo, albedo_shape):  #
             work[fine + j] = min(MOST_DETAIL, max(LEAST_DETAIL, ratio))
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def lamp_chunk(work, cosine_slot, phase_slot, amount_slot, tangent, chi):  # type: ignore[no-untyped-def]
     """Write what all bands share of the light of one lamp."""
     # To slots that are constants: the compiler has to see that nothing overlaps.
@@ -249,7 +198,7 @@ def lamp_chunk(work, cosine_slot, phase_slot, amount_slot, tangent, chi):  # typ
         work[LOG_E * CHUNK + j] = log_term(work[MUE * CHUNK + j])
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def band_chunk(work, out, band, slots, lobe_slot, deep, mix, gain):  # type: ignore[no-untyped-def]
     """Write the light of one lamp in one band to ``out`` (CHUNK,); ``lobe_slot`` < 0 evaluates the lobe here."""
     base = (MAPS + slots * band) * CHUNK
@@ -290,7 +239,7 @@ def band_chunk(work, out, band, slots, lobe_slot, deep, mix, gain):  # type: ign
         out[j] = work[COMMON * CHUNK + j] * work[DETAIL * CHUNK + j] * w * (work[LOBE * CHUNK + j] + more)
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, parallel=True, error_model="numpy", fastmath=FAST)
 def shade_radiometric(  # type: ignore[no-untyped-def]
     coverage,
     lat,
@@ -358,7 +307,7 @@ def shade_radiometric(  # type: ignore[no-untyped-def]
     for i in prange(rows):
         work = np.zeros((MAPS + deep + channels) * CHUNK)
         out = np.empty(CHUNK)
-        cells = np.empty(4 * CHUNK, dtype=np.uint64)
+        cells = np.empty((4, CHUNK), dtype=np.uint64)
         values = np.empty(deep, dtype=np.float32)
         for chunk in range(chunks):
             start = chunk * CHUNK
@@ -378,16 +327,15 @@ def shade_radiometric(  # type: ignore[no-untyped-def]
             any_earth = False
             if any_seen:
                 if relief:
-                    find_cells(work, cells, slopes_shape[0], slopes_shape[1])
-                    read_channel(work, cells, slopes, 2, 0, EAST)
-                    read_channel(work, cells, slopes, 2, 1, NORTH)
+                    fx, fy = slot(work, FX), slot(work, FY)
+                    find_cells(slot(work, LAT), slot(work, LON), slopes_shape[0], slopes_shape[1], cells, fx, fy)
+                    read_channel(cells, fx, fy, slopes, 2, 0, slot(work, EAST))
+                    read_channel(cells, fx, fy, slopes, 2, 1, slot(work, NORTH))
                     for j in range(CHUNK):
                         work[EAST * CHUNK + j] *= exaggeration
                         work[NORTH * CHUNK + j] *= exaggeration
                 tilt_chunk(work, sun, earth, observer, radius)
-                any_sun, any_earth = light_chunk(
-                    work, relief_m, tops, exaggeration, cast, sun, observer, radius, earthlit
-                )
+                any_sun, any_earth = light_chunk(work, relief_m, tops, exaggeration, cast, sun, radius, earthlit)
             if not (any_sun or any_earth):
                 for j in range(count):
                     for b in range(bands):
