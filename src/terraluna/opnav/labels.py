@@ -9,6 +9,7 @@ from terraluna.camera.model import Camera
 from terraluna.ephemeris import Ephemeris
 from terraluna.errors import InputError
 from terraluna.frames import camera_of, read_frame
+from terraluna.opnav.limb_height import limb_height_prior
 
 
 def label_camera(path: Path, ephemeris: Ephemeris) -> tuple[Camera, tuple[str, ...]]:
@@ -48,3 +49,22 @@ def header_warnings(path: Path, ephemeris: Ephemeris) -> tuple[str, ...]:
     if path.suffix.lower() in (".ssdv", ".bin") or not path.is_file():
         return ()
     return tuple(str(w) for w in read_frame(path, ephemeris=ephemeris).warnings)
+
+
+def limb_band(path: Path, camera: Camera) -> str:
+    """Band of a picture for the height of the Earth's limb: its filter's wavelength (nm), or "visible".
+
+    Filters outside of what is known of that height, colour pictures and SSDV packets count as visible.
+    """
+    if path.suffix.lower() in (".ssdv", ".bin") or not path.is_file():
+        return "visible"
+    name = read_frame(path, check=False).observation.filter
+    known = next((f for f in camera.filters if f.name == name), None)
+    if known is None:
+        return "visible"
+    band = f"{known.centre_nm:g}"
+    try:
+        limb_height_prior(band)
+    except InputError:
+        return "visible"
+    return band

@@ -21,7 +21,7 @@ from terraluna.opnav.baseline import Baseline, baseline
 from terraluna.opnav.dating import PictureTime, date_frames
 from terraluna.opnav.evidence import AttitudePrior, PositionPrior
 from terraluna.opnav.focal import FocalFit, refine_focal
-from terraluna.opnav.labels import header_warnings, label_camera, time_of
+from terraluna.opnav.labels import header_warnings, label_camera, limb_band, time_of
 from terraluna.opnav.limb_terrain import date_by_terrain
 from terraluna.opnav.measure import FileMeasurement, MeasuredBody, measure_file
 from terraluna.opnav.navigation import ImageFix, Navigation
@@ -118,6 +118,7 @@ class _Seen:
     et: float
     camera: Camera
     stars: StarSolution | None
+    band: str
     notes: tuple[str, ...] = ()
 
 
@@ -164,12 +165,13 @@ def _look(path: Path, setting: Setting, times: Mapping[str, str], options: Navig
         camera, notes = label_camera(path, setting.ephemeris)
     out = []
     warnings = header_warnings(path, setting.ephemeris)
+    band = limb_band(path, camera)
     for measured in measure_file(path, camera=camera):
         found = replace(measured, warnings=warnings or measured.warnings)
         et = time_of(found.path, times, setting.ephemeris)
         stars = find_stars(found, camera, et, setting) if options.stars else None
         scaled = camera if stars is None or not usable(stars) else with_scale(camera, stars)
-        out.append(_Seen(found, et, scaled, stars, notes))
+        out.append(_Seen(found, et, scaled, stars, band, notes))
     return out
 
 
@@ -196,11 +198,13 @@ def _navigate_one(item: _Seen, prior: AttitudePrior | None, setting: Setting, op
     to_earth = setting.earth_orientation(et, seen)
     sights: list[BodyFix] = []
     for body in measured.values():
-        sight = body_fix(body, camera, to_earth, options.systematic_px)
+        sight = body_fix(body, camera, to_earth, options.systematic_px, item.band)
         if sight.status != "refused":
             sights.append(sight)
     bodies = {s.body: measured[s.body] for s in sights}
-    frame = SeriesFrame(item.found.path, et, tuple(sights), camera=camera.id, attitude=prior, laws=setting.laws(et))
+    frame = SeriesFrame(
+        item.found.path, et, tuple(sights), camera=camera.id, band=item.band, attitude=prior, laws=setting.laws(et)
+    )
     if setting.camera is None and focal is None and (item.stars is None or not usable(item.stars)):
         # A label's focal length is rounded: ranges would be wrong by per cents, and nothing would show it.
         bare = refused_fix("focal_length_not_refined")

@@ -34,7 +34,13 @@ _TERRAIN: Final = 5.0
 """Outline points of a rough limb move together: so many count as one."""
 
 
-def body_fix(body: MeasuredBody, camera: Camera, earth_orientation: Floats | None, systematic_px: float) -> BodyFix:
+def body_fix(
+    body: MeasuredBody,
+    camera: Camera,
+    earth_orientation: Floats | None,
+    systematic_px: float,
+    band: str = "visible",
+) -> BodyFix:
     """Position of a measured body in the camera frame, with the systematic error of its centre and radius.
 
     Args:
@@ -42,8 +48,9 @@ def body_fix(body: MeasuredBody, camera: Camera, earth_orientation: Floats | Non
         camera: that took it.
         earth_orientation: (3, 3) camera frame -> Earth-fixed; None: the Earth as a sphere.
         systematic_px: standard deviation of centre (per axis) and radius.
+        band: of the picture, for the height of the Earth's limb.
     """
-    limb: LimbPoints = body.as_limb()
+    limb: LimbPoints = body.as_limb(band)
     if "outline_only" in body.reasons:
         limb = replace(limb, covariance_px2=limb.covariance_px2 * _TERRAIN)
     directions = limb_directions(limb, camera)
