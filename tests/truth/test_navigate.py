@@ -99,7 +99,7 @@ def test_first_logged_time_is_the_wrong_one(series: Navigation) -> None:
     alone = series.fixes[0].clock
     assert alone is not None
     late = alone.offset_s - series.clock.offset_s
-    # Circle fits by hand gave 14:22:56 and 14:34:02 at an even pace of 10.8 min: 14:39 on the others' clock.
+    # The camera shot every ten minutes: 14:40 on the clock of the others.
     assert 480.0 < late < 660.0
     assert late > 10.0 * np.hypot(alone.sigma_s, series.clock.sigma_s)
     # The other four share one clock.
