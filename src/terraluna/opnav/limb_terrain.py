@@ -1,7 +1,6 @@
 """Where mountains put the Moon's limb: the outline of the relief as an observer sees it, point by point.
 
-Terrain stands out by kilometres: 3 px in a picture from 3,000 km. The outline in a direction is the highest line of
-sight that touches the relief along the great circle through it.
+Terrain stands out by kilometres: 3 px in a picture from 3,000 km.
 """
 
 from __future__ import annotations
@@ -18,15 +17,11 @@ from terraluna.opnav.sequential import SeriesFrame
 from terraluna.opnav.types import Floats, LimbDirections
 from terraluna.opnav.vectors import two_vector_rotation, unit
 from terraluna.render.maps import load_moon_maps
+from terraluna.render.moon.silhouette import limb_frame, limb_heights_km
 from terraluna.trajectory.base import Trajectory
 
 RELIEF_SIGMA_KM: Final = 0.5
 """What the packaged relief (a quarter of a degree, 7.6 km) leaves out, common to a short arc."""
-
-_REACH_RAD: Final = float(np.radians(12.0))
-"""Terrain 10 km high is seen over the limb from within 6 degrees of it."""
-
-_STEP_RAD: Final = float(np.radians(0.1))
 
 
 def silhouette_radii(moon_km: Floats, limb_j2000: Floats, rotation: Floats) -> Floats:
@@ -37,23 +32,12 @@ def silhouette_radii(moon_km: Floats, limb_j2000: Floats, rotation: Floats) -> F
         limb_j2000: (n, 3) directions of the limb's points, J2000.
         rotation: (3, 3) J2000 -> Moon-fixed.
     """
-    relief = load_moon_maps().relief_m.level(0)
-    rows, columns = relief.shape
-    distance = float(np.linalg.norm(moon_km))
-    toward = moon_km / distance
-    aside = unit(limb_j2000 - (limb_j2000 @ toward)[:, None] * toward)
-    # Angle from the sub-observer point to a point on the sphere; the mean limb lies at acos(R/d).
-    middle = float(np.arccos(MOON_RADII_KM[0] / distance))
-    angle = middle + np.arange(-_REACH_RAD, _REACH_RAD, _STEP_RAD)
-    normals = -np.cos(angle)[None, :, None] * toward + np.sin(angle)[None, :, None] * aside[:, None, :]
-    fixed = normals @ rotation.T
-    lat = np.arcsin(np.clip(fixed[..., 2], -1.0, 1.0))
-    lon = np.arctan2(fixed[..., 1], fixed[..., 0])
-    row = np.clip(((0.5 - lat / np.pi) * rows).astype(np.int64), 0, rows - 1)
-    column = ((lon / (2.0 * np.pi) + 0.5) * columns).astype(np.int64) % columns
-    radius = MOON_RADII_KM[0] + relief[row, column] * 1e-3
-    seen = np.arctan2(radius * np.sin(angle), distance - radius * np.cos(angle))
-    return np.asarray(distance * np.sin(seen.max(axis=1)))
+    observer = -(rotation @ moon_km)
+    _, first, second = limb_frame(observer)
+    fixed = limb_j2000 @ rotation.T
+    angles = np.arctan2(fixed @ second, fixed @ first)
+    radius = MOON_RADII_KM[0]
+    return np.asarray(radius + limb_heights_km(load_moon_maps().relief_m.base, observer, radius, angles))
 
 
 def date_by_terrain(
