@@ -13,7 +13,7 @@ from terraluna.camera.model import Camera, Detector
 from terraluna.render.frame import render_frame
 from terraluna.render.maps import Pyramid, load_moon_maps
 from terraluna.render.moon import RadiometricMoon
-from terraluna.render.moon.silhouette import limb_frame, limb_heights_km
+from terraluna.render.moon.silhouette import even_angles, limb_frame, limb_heights_km
 from terraluna.render.scene_arrays import RenderBody
 
 R = 1737.4
@@ -37,7 +37,7 @@ def level(height_m: float, rows: int = 720) -> NDArray[np.float32]:
 @pytest.mark.parametrize("distance_km", [1900.0, 9000.0, 4e5])
 def test_level_ground_is_a_larger_sphere(height_m: float, distance_km: float) -> None:
     observer = distance_km * np.array([0.6, -0.64, 0.48])
-    heights = limb_heights_km(level(height_m), observer, R, 90)
+    heights = limb_heights_km(level(height_m), observer, R, even_angles(90))
     assert heights == pytest.approx(1e-3 * height_m, abs=CELL_KM)
 
 
@@ -46,9 +46,9 @@ def test_a_mountain_stands_where_it_is() -> None:
     relief = level(0.0)
     row = int((90.0 - 30.0) / 0.25)
     relief[row - 4 : row + 4, int(270.0 / 0.25) - 4 : int(270.0 / 0.25) + 4] = 6000.0
-    heights = limb_heights_km(relief, FAR, R, 720)
+    heights = limb_heights_km(relief, FAR, R, even_angles(720))
     frame = limb_frame(FAR)
-    angles = -math.pi + 2.0 * math.pi * np.arange(720) / 720
+    angles = even_angles(720)
     directions = np.cos(angles)[:, None] * frame[1] + np.sin(angles)[:, None] * frame[2]
     top = directions[np.argmax(heights)]
     assert heights.max() == pytest.approx(6.0, abs=0.02)
@@ -62,9 +62,9 @@ def test_ground_behind_the_limb_is_seen_from_its_height_only() -> None:
     relief = level(0.0)
     longitude = np.radians((np.arange(1440) + 0.5) * 0.25 - 180.0)
     relief[:, (longitude > 0.5 * math.pi + beyond) | (longitude < -0.5 * math.pi - beyond)] = 1e3 * height
-    east = limb_heights_km(relief, FAR, R, 360)
+    east = limb_heights_km(relief, FAR, R, even_angles(360))
     frame = limb_frame(FAR)
-    angles = -math.pi + 2.0 * math.pi * np.arange(360) / 360
+    angles = even_angles(360)
     along = np.cos(angles) * frame[1, 1] + np.sin(angles) * frame[2, 1]
     # The sphere's limb lies R/D before 90 degrees; the edge rises from cell to cell, so its top is half a cell on.
     expected = (R + height) * math.cos(beyond + R / FAR[0] + math.radians(0.125)) - R
@@ -96,7 +96,7 @@ def test_outline_encloses_the_silhouette() -> None:
     """The covered area is that inside the silhouette, and the smooth Moon keeps its circle."""
     smooth, radius = frame_of(0.0, 30.0)
     rough, _ = frame_of(1.0, 30.0)
-    heights = limb_heights_km(load_moon_maps().relief_m.base, FAR, R, 5760)
+    heights = limb_heights_km(load_moon_maps().relief_m.base, FAR, R, even_angles(5760))
     inside = math.pi * radius**2 * float(np.mean((1.0 + heights / R) ** 2))
     assert smooth.sum() == pytest.approx(math.pi * radius**2, rel=1e-4)
     assert abs(rough.sum() - inside) < SAMPLE * 2.0 * math.pi * radius

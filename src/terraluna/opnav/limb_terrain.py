@@ -1,4 +1,4 @@
-"""A short piece of the Moon's limb dates a picture: with the terrain that stands at that limb, by the packaged relief.
+"""Where mountains put the Moon's limb: the outline of the relief as an observer sees it, point by point.
 
 Terrain stands out by kilometres: 3 px in a picture from 3,000 km.
 """
@@ -23,9 +23,6 @@ from terraluna.trajectory.base import Trajectory
 RELIEF_SIGMA_KM: Final = 0.5
 """What the packaged relief (a quarter of a degree, 7.6 km) leaves out, common to a short arc."""
 
-_DIRECTIONS: Final = 2880
-"""Around the disc: two a cell of the relief."""
-
 
 def silhouette_radii(moon_km: Floats, limb_j2000: Floats, rotation: Floats) -> Floats:
     """Radius (n,) km from the Moon's centre that the outline has in each direction.
@@ -35,13 +32,12 @@ def silhouette_radii(moon_km: Floats, limb_j2000: Floats, rotation: Floats) -> F
         limb_j2000: (n, 3) directions of the limb's points, J2000.
         rotation: (3, 3) J2000 -> Moon-fixed.
     """
-    center = rotation @ moon_km
-    heights = limb_heights_km(load_moon_maps().relief_m.level(0), -center, MOON_RADII_KM[0], _DIRECTIONS)
-    frame = limb_frame(-center)
-    aside = (limb_j2000 @ rotation.T) @ frame[1:].T
-    angle = np.arctan2(aside[:, 1], aside[:, 0])
-    known = -np.pi + 2.0 * np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS
-    return np.asarray(MOON_RADII_KM[0] + np.interp(angle, known, heights, period=2.0 * np.pi))
+    observer = -(rotation @ moon_km)
+    _, first, second = limb_frame(observer)
+    fixed = limb_j2000 @ rotation.T
+    angles = np.arctan2(fixed @ second, fixed @ first)
+    radius = MOON_RADII_KM[0]
+    return np.asarray(radius + limb_heights_km(load_moon_maps().relief_m.base, observer, radius, angles))
 
 
 def date_by_terrain(

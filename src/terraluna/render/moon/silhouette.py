@@ -33,16 +33,14 @@ STEP_CELLS: Final = 0.5
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def _march(relief_m, exaggeration, radius_km, distance_km, frame, step, out):  # type: ignore[no-untyped-def]
+def _march(relief_m, exaggeration, radius_km, distance_km, frame, angles, step, out):  # type: ignore[no-untyped-def]
     """Write the silhouette's height in each direction; see `limb_heights_km`."""
-    count = out.size
     middle = math.acos(min(1.0, radius_km / distance_km))
     steps = math.ceil(REACH_RAD / step)
     top_km = radius_km + exaggeration * 1e-3 * relief_m.max()
-    for i in prange(count):
-        angle = 2.0 * math.pi * i / count - math.pi
-        c = math.cos(angle)
-        s = math.sin(angle)
+    for i in prange(out.size):
+        c = math.cos(angles[i])
+        s = math.sin(angles[i])
         ux = c * frame[1, 0] + s * frame[2, 0]
         uy = c * frame[1, 1] + s * frame[2, 1]
         uz = c * frame[1, 2] + s * frame[2, 2]
@@ -89,27 +87,31 @@ def limb_heights_km(
     relief_m: NDArray[np.float32],
     observer_km: NDArray[np.float64],
     radius_km: float,
-    count: int,
+    angles: NDArray[np.float64],
     exaggeration: float = 1.0,
 ) -> NDArray[np.float64]:
-    """Return the silhouette's height above the limb of the sphere in ``count`` directions, km.
+    """Return the silhouette's height above the limb of the sphere in some directions, (n,) km.
 
     The height is that of the impact parameter: the distance of the Moon's centre from the ray that touches the ground
-    in that direction, less the radius. Direction i stands at the angle -pi + 2 pi i / count from the second axis of
-    `limb_frame` toward the third.
+    in that direction, less the radius.
 
     Args:
         relief_m: (h, w) heights above the sphere, m.
         observer_km: (3,) Moon's centre to observer, body-fixed, outside the highest ground.
         radius_km: of the sphere.
-        count: directions around the disc.
+        angles: (n,) directions around the disc, from the second axis of `limb_frame` toward the third, rad.
         exaggeration: factor on the heights.
     """
-    out = np.empty(count)
+    out = np.empty(angles.size)
     step = STEP_CELLS * math.pi / relief_m.shape[0]
     distance = float(np.linalg.norm(observer_km))
-    _march(relief_m, float(exaggeration), radius_km, distance, limb_frame(observer_km), step, out)
+    _march(relief_m, float(exaggeration), radius_km, distance, limb_frame(observer_km), angles, step, out)
     return out
+
+
+def even_angles(count: int) -> NDArray[np.float64]:
+    """Return ``count`` angles around a circle, from -pi on, rad."""
+    return np.asarray(-math.pi + 2.0 * math.pi / count * np.arange(count), dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +120,7 @@ class Silhouette:
 
     Attributes:
         frame: (3, 3) axes of `limb_frame`.
-        heights: (n,) `limb_heights_km` in radii.
+        heights: (n,) `limb_heights_km` in radii, at n even steps of the angle from -pi on.
     """
 
     frame: NDArray[np.float64]
@@ -146,6 +148,6 @@ def moon_silhouette(
     """
     observer = np.array(observer_km)
     heights_m = relief_m.level(round(math.log2(relief_m.shape[0] / rows)))
-    count = min(max(directions, 64), MOST_DIRECTIONS)
-    heights = limb_heights_km(heights_m, observer, radius_km, count, exaggeration)
+    angles = even_angles(min(max(directions, 64), MOST_DIRECTIONS))
+    heights = limb_heights_km(heights_m, observer, radius_km, angles, exaggeration)
     return Silhouette(limb_frame(observer), heights / radius_km)
