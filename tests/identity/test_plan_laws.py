@@ -15,6 +15,7 @@ from terraluna.plan.conditions import Scalar, solve
 from terraluna.plan.framing import attitudes
 from terraluna.plan.planner import Leg, make_plan
 from terraluna.plan.request import PointingTable
+from terraluna.plan.search import sample
 from terraluna.plan.windows import Windows
 from terraluna.plan.wishes import pointing_of
 from terraluna.scene import Observer, Scene, build_scene
@@ -105,3 +106,21 @@ def test_the_lit_limb_points_as_wished_at_a_windows_edge(ephemeris: Ephemeris, l
         angle = _pixels(_scene(ephemeris, leg, t, **keys), body).bright_limb_angle_rad
         off = math.degrees(angle - wished)
         assert abs((off + 180.0) % 360.0 - 180.0) == pytest.approx(10.0, abs=ANGLE_DEG)
+
+
+@pytest.mark.parametrize("quantity", ["frame_margin", "boresight_angle"])
+@pytest.mark.parametrize("keys", [{"law": "anti-sun", "roll": "pair", "offset_x_deg": 3.5}, {"law": "moon"}])
+def test_long_steps_pass_over_nothing(leg: Leg, quantity: str, keys: dict[str, object]) -> None:
+    """What the bounded steps find is what a sample each 30 seconds says, also where the law has no roll."""
+    pointing = pointing_of(PointingTable.model_validate(keys), CAMERA, None)
+    limit = 0.0 if quantity == "frame_margin" else math.radians(100.0)
+    start = leg.span[0]
+    inside = Windows(((start, start + 10.0 * 86400.0),))
+    ets = np.arange(start, inside.spans[0][1], 30.0)
+    for body in ("earth", "moon", "sun") if quantity == "boresight_angle" else ("earth", "moon"):
+        scalar = Scalar(quantity, "at least", limit, a=body, camera=CAMERA, pointing=pointing)  # type: ignore[arg-type]
+        found = solve(scalar, leg.grid, inside)
+        dense = sample(scalar, leg.grid.sky, ets) >= limit
+        ends = np.array(found.spans).reshape(-1)
+        within = np.searchsorted(ends, ets, side="right") % 2 == 1
+        assert np.array_equal(within, dense)

@@ -203,6 +203,8 @@ def _shadow(ip, sky, et, w6, w3):  # type: ignore[no-untyped-def]
 def value(ip, fp, cam, sky, et, w6, w3, m):  # type: ignore[no-untyped-def]
     """A quantity at ``et``: (value, angle of start and reference, factor from its unit to the unit of its bound).
 
+    The factor is negative where a frame margin stands for the angle of a body outside the cone about the frame.
+
     Args:
         ip: (6,) quantity, body a, body b, target and reference of the law, option.
         fp: (24,) see :meth:`terraluna.plan.conditions.Scalar.arrays`.
@@ -303,27 +305,37 @@ def _with_camera(ip, fp, cam, sky, et, craft, w6, w3, m):  # type: ignore[no-unt
     pixels = np.empty((LIMB_POINTS, 2))
     outside = off - half
     if eta < 0.0:
-        return -1e6, eta, 0.0
+        # No roll (its reference is behind, say), but the boresight lies on a cone about the target.
+        away = max(angle_of(m[0, 0], center) - math.acos(min(1.0, fp[6])) - half, 0.0)
+        return -1e6, eta, -1e-6 * away
     if outside > 0.05 + half or not limb_pixels(
         cam, turn, center, sky.radii[body] * part, polar * part, pole, m[0:2], pixels
     ):
-        # The centre must come within half a diagonal of the boresight before the disc can be inside.
+        # The centre must come within half a diagonal of the boresight before the disc can be inside; the factor's sign
+        # says so.
         away = max(outside, 0.0)
-        return -(away * f + 1.0), eta, away / (away * f + 1.0)
+        return -(away * f + 1.0), eta, -away / (away * f + 1.0)
     margin = edge_margin(pixels, fp[22], fp[23])
+    if margin < 0.0 and outside > 0.0 and fp[0] >= 0.0:
+        # The same holds here: inside the frame is inside the cone about its corners.
+        return margin, eta, outside / margin
     reach = min(1.45, half + 2.0 * disc_radius(sky, body, center))
     return margin, eta, math.cos(reach) ** 2 / f
 
 
 @njit(cache=True)
-def rate_bound(ip, fp, cell, eta, dt):  # type: ignore[no-untyped-def]
+def rate_bound(ip, fp, cell, eta, dt, far):  # type: ignore[no-untyped-def]
     """Largest rate of a quantity (in the unit of its bound) over a step, or infinity where none is known.
+
+    More exactly: its product with ``dt`` is the least sum of distances from a threshold at both ends that rules out a
+    visit to it in between.
 
     Args:
         cell: (4, 3) for Earth, Moon, Sun, centre of the orbit: largest angular rate of the direction (rad/s), largest
             speed (km/s), tangent of the largest angular radius.
         eta: least angle of start and reference at the step's ends, rad.
         dt: length of the step, s.
+        far: whether the body is outside the cone about the frame at both ends, so that its angle is what counts.
     """
     q = ip[0]
     a, b = ip[1], ip[2]
@@ -353,11 +365,11 @@ def rate_bound(ip, fp, cell, eta, dt):  # type: ignore[no-untyped-def]
         return 1.5
     if q == 13 or q == 14:
         return math.inf
-    return _law_bound(ip, fp, cell, eta, dt)
+    return _law_bound(ip, fp, cell, eta, dt, far)
 
 
 @njit(cache=True)
-def _law_bound(ip, fp, cell, eta, dt):  # type: ignore[no-untyped-def]
+def _law_bound(ip, fp, cell, eta, dt, far):  # type: ignore[no-untyped-def]
     """Bound for the quantities that depend on a pointing law: motion of its target, turn of its roll."""
     q, a, target, reference = ip[0], ip[1], ip[3], ip[4]
     bodies = cell[0, 0] + cell[1, 0]
@@ -375,26 +387,23 @@ def _law_bound(ip, fp, cell, eta, dt):  # type: ignore[no-untyped-def]
         move = 0.0
     # How far the boresight lies from the axis about which the law rolls.
     arm = math.acos(min(1.0, fp[6]))
-    own = cell[a, 0] if q == 7 else 0.0
-    if (q == 7 or q == 15) and arm < 1e-9:
-        return move + own
-    if reference == 3:
-        return math.inf
-    if reference == 0:
-        turn = bodies + move
-    elif reference == 2:
-        turn = move + cell[2, 0]
-    elif reference == 4:
-        turn = move + cell[0, 0] + 1e-10
-    else:
+    own = 0.0 if q == 15 else cell[a, 0]
+    roll = math.inf
+    if reference != 3:
         turn = move
-    low = eta - 0.5 * turn * dt
-    high = eta + 0.5 * turn * dt
-    if low <= 0.0 or high >= math.pi:
-        return math.inf
-    roll = turn / min(math.sin(low), math.sin(high))
-    if q == 7 or q == 15:
-        return move + own + roll * arm
+        if reference == 0:
+            turn += bodies
+        elif reference == 2:
+            turn += cell[2, 0]
+        elif reference == 4:
+            turn += cell[0, 0] + 1e-10
+        low = eta - 0.5 * turn * dt
+        high = eta + 0.5 * turn * dt
+        if low > 0.0 and high < math.pi:
+            roll = turn / min(math.sin(low), math.sin(high))
+    if q == 7 or q == 15 or far:
+        # However far the law rolls, the boresight stays on a cone: twice its opening either way of a threshold.
+        return move + own + (0.0 if arm < 1e-9 else min(roll * arm, 4.0 * arm / dt))
     if q == 9:
         return 2.0 * roll + cell[a, 0] + 10.0 * SUN_DRIFT
     # A limb point lies at most this far from the axis about which the picture turns.

@@ -147,8 +147,8 @@ def _search_cell(ip, fp, sign, cam, sky, cell, a, b, resolution, roots, w6, w3, 
         opposite = (fa >= 0.0) != (fb >= 0.0)
         short = b - a <= resolution
         if not short:
-            bound = rate_bound(ip, fp, cell, min(ea, eb), b - a)
-            short = not opposite and abs(fa) * ka + abs(fb) * kb > bound * (b - a)
+            bound = rate_bound(ip, fp, cell, min(ea, eb), b - a, ka < 0.0 and kb < 0.0)
+            short = not opposite and abs(fa * ka) + abs(fb * kb) > bound * (b - a)
         if not short and top < _STACK - 1:
             t = 0.5 * (a + b)
             q, e, k = value(ip, fp, cam, sky, t, w6, w3, m)
