@@ -7,17 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from terraluna.opnav.measure.arcs import lit_arc, sun_direction
+from terraluna.opnav.measure.blur import blur_and_shape, stacked_profile
 from terraluna.opnav.measure.circles import arc_of
-from terraluna.opnav.measure.edges import (
-    Edges,
-    RimPixels,
-    blur_and_shape,
-    collect,
-    fit_edges,
-    profile_table,
-    stacked_profile,
-)
+from terraluna.opnav.measure.edges import Edges, fit_edges
 from terraluna.opnav.measure.picture import Bools, Prepared
+from terraluna.opnav.measure.profile import profile_table
+from terraluna.opnav.measure.rim import RimPixels, collect
 from terraluna.opnav.measure.shapes import (
     CircleLimb,
     ConeLimb,

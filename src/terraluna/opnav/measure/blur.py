@@ -1,0 +1,157 @@
+"""Blur and brightness of a limb from its own pixels: profiles stacked over sectors and fitted together."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from terraluna.opnav.measure.edges import Edges
+from terraluna.opnav.measure.picture import Bools
+from terraluna.opnav.measure.profile import TABLE_REACH, TABLE_STEP, profile_table
+from terraluna.opnav.measure.rim import RimPixels
+from terraluna.opnav.types import Floats
+
+_CURVATURE_RIDGE = 3e-5
+"""Weight against curvature of the profile beside one pixel's weight, in a profile of height 1."""
+
+
+def stacked_profile(
+    rim: RimPixels, edges: Edges, use: Bools, sectors: int, depth_step: float, reach: tuple[float, float]
+) -> tuple[Floats, Floats, Floats]:
+    """Mean normalised brightness by sector and depth: grid of depths (m,), means and counts (sectors, m)."""
+    grid = np.arange(-reach[1], reach[0] + 1e-9, depth_step)
+    mean, count = _stack(
+        rim.start, rim.depth, rim.value, rim.full, edges.sky, edges.step, use, sectors, depth_step, reach[1], len(grid)
+    )
+    return grid, mean, count
+
+
+@njit(cache=True)
+def _stack(
+    start: NDArray[np.int64],
+    depth: Floats,
+    value: Floats,
+    full: Bools,
+    sky: Floats,
+    height: Floats,
+    use: Bools,
+    sectors: int,
+    step: float,
+    outer: float,
+    size: int,
+) -> tuple[Floats, Floats]:
+    bins = len(use)
+    mean = np.zeros((sectors, size))
+    count = np.zeros((sectors, size))
+    for b in range(bins):
+        if not use[b]:
+            continue
+        k = b * sectors // bins
+        for i in range(start[b], start[b + 1]):
+            j = int(np.rint((depth[i] + outer) / step))
+            if 0 <= j < size and not full[i]:
+                mean[k, j] += (value[i] - sky[b]) / height[b]
+                count[k, j] += 1.0
+    for k in range(sectors):
+        for j in range(size):
+            if count[k, j] > 0.0:
+                mean[k, j] /= count[k, j]
+    return mean, count
+
+
+@njit(cache=True)
+def _sector_costs(
+    grid: Floats, mean: Floats, count: Floats, table: Floats, reach: float, step: float, ridge: float
+) -> tuple[Floats, Floats]:
+    """Per sector: cost of the best sky + e E + s S + shift E' + c L, and the coefficients (e, s, shift, c)."""
+    sectors = len(mean)
+    cost = np.zeros(sectors)
+    best = np.zeros((sectors, 4))
+    basis = np.empty(5)
+    for k in range(sectors):
+        normal = np.zeros((5, 5))
+        right = np.zeros(5)
+        total = 0.0
+        for j in range(len(grid)):
+            weight = count[k, j]
+            if weight == 0.0:
+                continue
+            place = min(max((grid[j] + reach) / step, 0.0), table.shape[1] - 1.001)
+            i = int(place)
+            part = place - i
+            basis[0] = 1.0
+            basis[1] = table[0, i] + part * (table[0, i + 1] - table[0, i])
+            basis[2] = table[2, i] + part * (table[2, i + 1] - table[2, i])
+            basis[3] = table[1, i] + part * (table[1, i + 1] - table[1, i])
+            basis[4] = table[4, i] + part * (table[4, i + 1] - table[4, i])
+            for a in range(5):
+                for c in range(5):
+                    normal[a, c] += weight * basis[a] * basis[c]
+                right[a] += weight * basis[a] * mean[k, j]
+            total += weight * mean[k, j] ** 2
+        for a in range(5):
+            normal[a, a] *= 1.0 + 1e-9
+            normal[a, a] += 1e-9
+        # Curvature is only believed where the data ask for it.
+        normal[4, 4] += ridge * count[k].sum()
+        x = np.linalg.solve(normal, right)
+        cost[k] = max(float(total - np.dot(x, right)), 0.0)
+        best[k, 0] = x[1]
+        best[k, 1] = x[2]
+        best[k, 2] = x[3]
+        best[k, 3] = x[4]
+    return cost, best
+
+
+def _best_sigmas(u: Floats, costs: Floats) -> Floats:
+    """Sigma (sectors,) of least cost for costs (m, sectors) on a grid of log sigma (m,), by parabolas."""
+    k = np.clip(np.argmin(costs, axis=0), 1, len(u) - 2)
+    column = np.arange(costs.shape[1])
+    y0, y1, y2 = costs[k - 1, column], costs[k, column], costs[k + 1, column]
+    h0, h1 = u[k] - u[k - 1], u[k + 1] - u[k]
+    slope0, slope1 = (y1 - y0) / h0, (y2 - y1) / h1
+    bend = (slope1 - slope0) / (0.5 * (h0 + h1))
+    middle = (slope0 * h1 + slope1 * h0) / (h0 + h1)
+    shift = np.where(bend > 0.0, -middle / np.where(bend > 0.0, bend, 1.0), 0.0)
+    return np.asarray(np.exp(u[k] + np.clip(shift, -1.5 * h0, 1.5 * h1)))
+
+
+def blur_and_shape(
+    grid: Floats, mean: Floats, count: Floats, radius: float, sigmas: Floats
+) -> tuple[float, Floats, NDArray[np.bool_]]:
+    """Blur of the limb over all sectors, and each sector's shares of step and square root.
+
+    Args:
+        grid: (m,) depths.
+        mean: (sectors, m) stacked profile.
+        count: (sectors, m) pixels in it.
+        radius: px.
+        sigmas: blurs to try, rising.
+
+    Returns:
+        The blur (px), shares (3, sectors) normalised to a profile of 1 at 3 px depth, and which sectors had data.
+    """
+    filled = count.sum(axis=1) >= 30
+    if not filled.any():
+        middle = float(sigmas[len(sigmas) // 2])
+        return middle, np.vstack((np.ones(len(mean)), np.zeros((2, len(mean))))), filled
+    costs, fits, tables = [], [], []
+    for sigma in sigmas:
+        table = profile_table(radius, float(sigma))
+        cost, best = _sector_costs(grid, mean[filled], count[filled], table, TABLE_REACH, TABLE_STEP, _CURVATURE_RIDGE)
+        costs.append(cost)
+        fits.append(best)
+        tables.append(table)
+    # The median over the sectors: near the cusps the limb's brightness falls so fast inward that it looks sharper.
+    sigma = float(np.median(_best_sigmas(np.log(sigmas), np.array(costs))))
+    k = int(np.argmin(np.abs(np.log(sigmas) - np.log(sigma))))
+    deep = int((3.0 + TABLE_REACH) / TABLE_STEP)
+    step, root, curve = np.maximum(fits[k][:, 0], 0.0), fits[k][:, 1], fits[k][:, 3]
+    top = step + root * tables[k][2, deep] + curve * tables[k][4, deep]
+    known = top > 0.05
+    shares = np.vstack((np.ones(len(mean)), np.zeros((2, len(mean)))))
+    shares[:, filled] = np.where(
+        known, np.vstack((step, root, curve)) / np.where(known, top, 1.0), [[1.0], [0.0], [0.0]]
+    )
+    return sigma, shares, filled
