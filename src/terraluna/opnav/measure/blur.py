@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -117,41 +120,82 @@ def _best_sigmas(u: Floats, costs: Floats) -> Floats:
     return np.asarray(np.exp(u[k] + np.clip(shift, -1.5 * h0, 1.5 * h1)))
 
 
-def blur_and_shape(
-    grid: Floats, mean: Floats, count: Floats, radius: float, sigmas: Floats
-) -> tuple[float, Floats, NDArray[np.bool_]]:
-    """Blur of the limb over all sectors, and each sector's shares of step and square root.
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """What the limb's edge looks like.
+
+    Attributes:
+        blur: standard deviation of the blur, px, the pixel included.
+        tail: share of the blur's wider part, see :func:`profile_table`.
+        shares: (3, sectors) of E, S and L, normalised to a profile of 1 at 3 px depth.
+    """
+
+    blur: float
+    tail: float = 0.0
+    shares: Floats = field(default_factory=lambda: np.array([[1.0], [0.0], [0.0]]))
+
+
+def fit_profile(
+    grid: Floats, mean: Floats, count: Floats, radius: float, blurs: Floats, tails: Sequence[float]
+) -> Profile:
+    """Blur of the limb over all sectors, and each sector's shares of step, square root and its square.
 
     Args:
         grid: (m,) depths.
         mean: (sectors, m) stacked profile.
         count: (sectors, m) pixels in it.
         radius: px.
-        sigmas: blurs to try, rising.
-
-    Returns:
-        The blur (px), shares (3, sectors) normalised to a profile of 1 at 3 px depth, and which sectors had data.
+        blurs: standard deviations to try, rising.
+        tails: shares of the wider part to try.
     """
     filled = count.sum(axis=1) >= 30
+    plain = np.vstack((np.ones(len(mean)), np.zeros((2, len(mean)))))
     if not filled.any():
-        middle = float(sigmas[len(sigmas) // 2])
-        return middle, np.vstack((np.ones(len(mean)), np.zeros((2, len(mean))))), filled
-    costs, fits, tables = [], [], []
-    for sigma in sigmas:
-        table = profile_table(radius, float(sigma))
-        cost, best = _sector_costs(grid, mean[filled], count[filled], table, TABLE_REACH, TABLE_STEP, _CURVATURE_RIDGE)
-        costs.append(cost)
-        fits.append(best)
-        tables.append(table)
-    # The median over the sectors: near the cusps the limb's brightness falls so fast inward that it looks sharper.
-    sigma = float(np.median(_best_sigmas(np.log(sigmas), np.array(costs))))
-    k = int(np.argmin(np.abs(np.log(sigmas) - np.log(sigma))))
+        return Profile(float(blurs[len(blurs) // 2]), 0.0, plain)
+    best: tuple[float, float, float] | None = None
+    for tail in tails:
+        costs = np.array([_costs(grid, mean[filled], count[filled], radius, float(b), tail)[0] for b in blurs])
+        total = float(costs.min(axis=0).sum())
+        if best is None or total < best[0]:
+            # The median over the sectors: near the cusps the limb's brightness falls so fast inward that it looks
+            # sharper.
+            best = total, tail, float(np.median(_best_sigmas(np.log(blurs), costs)))
+    assert best is not None
+    _, tail, blur = best
+    _, fits = _costs(grid, mean[filled], count[filled], radius, blur, tail)
+    table = profile_table(radius, blur, tail)
     deep = int((3.0 + TABLE_REACH) / TABLE_STEP)
-    step, root, curve = np.maximum(fits[k][:, 0], 0.0), fits[k][:, 1], fits[k][:, 3]
-    top = step + root * tables[k][2, deep] + curve * tables[k][4, deep]
+    step, root, curve = np.maximum(fits[:, 0], 0.0), fits[:, 1], fits[:, 3]
+    top = step + root * table[2, deep] + curve * table[4, deep]
     known = top > 0.05
-    shares = np.vstack((np.ones(len(mean)), np.zeros((2, len(mean)))))
-    shares[:, filled] = np.where(
+    plain[:, filled] = np.where(
         known, np.vstack((step, root, curve)) / np.where(known, top, 1.0), [[1.0], [0.0], [0.0]]
     )
-    return sigma, shares, filled
+    return Profile(blur, tail, _smooth(plain, filled))
+
+
+def _costs(
+    grid: Floats, mean: Floats, count: Floats, radius: float, blur: float, tail: float
+) -> tuple[Floats, Floats]:
+    table = profile_table(radius, blur, tail)
+    return _sector_costs(grid, mean, count, table, TABLE_REACH, TABLE_STEP, _CURVATURE_RIDGE)
+
+
+def _smooth(shares: Floats, filled: Bools) -> Floats:
+    """Sectors without data take their neighbours' shares; the others a running mean of three."""
+    n = shares.shape[1]
+    known = np.flatnonzero(filled)
+    out = np.vstack([np.interp(np.arange(n), known, row[known], period=n) for row in shares])
+    if n >= 8:
+        out = 0.25 * np.roll(out, 1, axis=1) + 0.5 * out + 0.25 * np.roll(out, -1, axis=1)
+    return out
+
+
+def spread_shares(shares: Floats, bins: int) -> Floats:
+    """Shares (3, bins) between the sectors' middles."""
+    sectors = shares.shape[1]
+    if sectors == 1:
+        return np.repeat(shares, bins, axis=1)
+    at = (np.arange(bins) + 0.5) / bins * sectors - 0.5
+    grid = np.arange(sectors)
+    return np.vstack([np.interp(at, grid, row, period=sectors) for row in shares])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from terraluna.opnav.measure.arcs import lit_arc, sun_direction
-from terraluna.opnav.measure.blur import blur_and_shape, stacked_profile
+from terraluna.opnav.measure.blur import Profile, fit_profile, spread_shares, stacked_profile
 from terraluna.opnav.measure.circles import arc_of
 from terraluna.opnav.measure.edges import Edges, fit_edges
 from terraluna.opnav.measure.picture import Bools, Prepared
@@ -43,6 +43,7 @@ _FRONT_FLOOR_PX = 0.5
 """Against another body's clouds single edges go astray, and the colours of a filter wheel's frames don't match."""
 
 _NEAR_BLURS = {1: np.array([0.55, 0.7, 0.85, 1.0, 1.2, 1.5]), 2: np.array([0.8, 0.9, 1.0, 1.1, 1.25])}
+_TAILS = (0.0, 0.2, 0.4, 0.6)
 _FLAT_ARC_RAD = np.radians(150.0)
 _FLAT_GAIN = 30.0
 """Drop of chi-square (scaled by the scatter) from which two more parameters are believed: 5 sigma of two."""
@@ -117,20 +118,18 @@ def measure_limb(
         The limb; None where no lit limb could be followed.
     """
     limb: CircleLimb | EllipseLimb | ConeLimb = CircleLimb(*circle)
-    blur = 1.0
-    shares: Floats | None = None
-    sectors = 1
+    profile = Profile(1.0)
     edges = rim = chosen = fit = polar = None
     for turn, floor in enumerate(_FLOORS_PX):
         polar = polar_of(limb)
-        if turn == 1 and not blur < 5.9:
+        if turn == 1 and not profile.blur < 5.9:
             return None
         # Until the blur is known a wide rim is needed to find it.
-        rim = _rim(picture, polar, max(blur, 2.0 if turn < 2 and polar.mean > 40.0 else 0.6), others, thin)
+        wide = max(profile.blur, 2.0 if turn < 2 and polar.mean > 40.0 else 0.6)
+        rim = _rim(picture, polar, wide, others, thin)
         bins = len(rim.angle)
-        table = profile_table(polar.mean, blur)
-        shape = _spread_shares(shares, sectors, bins)
-        edges = fit_edges(rim, table, shape, wide=turn == 0, signed=in_front)
+        table = profile_table(polar.mean, profile.blur, profile.tail)
+        edges = fit_edges(rim, table, spread_shares(profile.shares, bins), wide=turn == 0, signed=in_front)
         usable = edges.good & (np.abs(edges.step) > 1.5 * edges.noise)
         chosen = lit_arc(
             rim.angle,
@@ -149,30 +148,21 @@ def measure_limb(
         fit = fit_limb(limb, points, variance)
         if fit is None:
             return None
-        if turn in (0, 1, 2):
+        if turn == 0:
+            blur = 0.9 if thin else _first_blur(rim, edges, chosen, polar.mean)
+            profile = Profile(blur)
+        elif turn < 3 and not thin:
             # The profile is stacked on the fitted curve, so it waits for the second turn.
-            if turn >= 1 and not thin:
-                sectors = int(np.clip(round(2.0 * np.pi * polar.mean / 24.0), 4, 24))
-                grid, mean, count = stacked_profile(
-                    rim,
-                    edges,
-                    chosen,
-                    sectors,
-                    0.25,
-                    _reach(polar.mean, max(blur, 2.0) if turn < 2 and polar.mean > 40.0 else blur, thin),
-                )
-                tried = blur * _NEAR_BLURS[turn]
-                blur, shares, filled = blur_and_shape(grid, mean, count, polar.mean, tried)
-                shares = _smooth(shares, filled)
-            elif turn == 0:
-                blur = 0.9 if thin else _first_blur(rim, edges, chosen, polar.mean)
+            sectors = int(np.clip(round(2.0 * np.pi * polar.mean / 24.0), 4, 24))
+            grid, mean, count = stacked_profile(rim, edges, chosen, sectors, 0.25, _reach(polar.mean, wide, thin))
+            profile = fit_profile(grid, mean, count, polar.mean, profile.blur * _NEAR_BLURS[turn], _TAILS)
         limb = fit.limb
     assert edges is not None
     assert rim is not None
     assert chosen is not None
     assert fit is not None
     polar = polar_of(limb)
-    return _result(picture, fit, polar, rim, edges, chosen, blur)
+    return _result(picture, fit, polar, rim, edges, chosen, profile.blur)
 
 
 def _reach(radius: float, blur: float, thin: bool) -> tuple[float, float]:
@@ -185,33 +175,10 @@ def _filled(variance: Floats) -> Floats:
 
 
 def _first_blur(rim: RimPixels, edges: Edges, chosen: Bools, radius: float) -> float:
-    """Blur from the stacked profile of all lit stretches together, a plain step."""
-    grid, mean, count = stacked_profile(
-        rim, edges, chosen, 1, 0.25, _reach(radius, 2.0 if radius > 40.0 else 1.0, False)
-    )
-    blur, _, _ = blur_and_shape(grid, mean, count, radius, _BLURS)
-    return blur
-
-
-def _spread_shares(shares: Floats | None, sectors: int, bins: int) -> Floats:
-    """Shares (3, bins) between the sectors' middles."""
-    if shares is None:
-        return np.vstack((np.ones(bins), np.zeros((2, bins))))
-    at = (np.arange(bins) + 0.5) / bins * sectors - 0.5
-    grid = np.arange(sectors)
-    return np.vstack([np.interp(at, grid, row, period=sectors) for row in shares])
-
-
-def _smooth(shares: Floats, filled: Bools) -> Floats:
-    """Sectors without data take their neighbours' shares; the others a running mean of three."""
-    n = shares.shape[1]
-    known = np.flatnonzero(filled)
-    if not len(known):
-        return shares
-    out = np.vstack([np.interp(np.arange(n), known, row[known], period=n) for row in shares])
-    if n >= 8:
-        out = 0.25 * np.roll(out, 1, axis=1) + 0.5 * out + 0.25 * np.roll(out, -1, axis=1)
-    return out
+    """Blur from the stacked profile of all lit stretches together."""
+    reach = _reach(radius, 2.0 if radius > 40.0 else 1.0, False)
+    grid, mean, count = stacked_profile(rim, edges, chosen, 1, 0.25, reach)
+    return fit_profile(grid, mean, count, radius, _BLURS, (0.0,)).blur
 
 
 def _variances(edges: Edges, chosen: Bools) -> Floats:
