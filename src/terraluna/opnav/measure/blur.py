@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 from numba import njit
@@ -127,16 +128,28 @@ class Profile:
     Attributes:
         blur: standard deviation of the blur, px, the pixel included.
         tail: share of the blur's wider part, see :func:`profile_table`.
+        air: whether the edge is that of the Earth's air.
         shares: (3, sectors) of E, S and L, normalised to a profile of 1 at 3 px depth.
     """
 
     blur: float
     tail: float = 0.0
+    air: bool = False
     shares: Floats = field(default_factory=lambda: np.array([[1.0], [0.0], [0.0]]))
+
+    def table(self, radius: float) -> Floats:
+        """The tables of E, S and L, see :func:`profile_table`."""
+        return profile_table(radius, self.blur, self.tail, self.air)
 
 
 def fit_profile(
-    grid: Floats, mean: Floats, count: Floats, radius: float, blurs: Floats, tails: Sequence[float]
+    grid: Floats,
+    mean: Floats,
+    count: Floats,
+    radius: float,
+    blurs: Floats,
+    tails: Sequence[float],
+    airs: Sequence[bool],
 ) -> Profile:
     """Blur of the limb over all sectors, and each sector's shares of step, square root and its square.
 
@@ -147,23 +160,27 @@ def fit_profile(
         radius: px.
         blurs: standard deviations to try, rising.
         tails: shares of the wider part to try.
+        airs: edges to try, see :attr:`Profile.air`.
     """
     filled = count.sum(axis=1) >= 30
     plain = np.vstack((np.ones(len(mean)), np.zeros((2, len(mean)))))
     if not filled.any():
-        return Profile(float(blurs[len(blurs) // 2]), 0.0, plain)
-    best: tuple[float, float, float] | None = None
-    for tail in tails:
-        costs = np.array([_costs(grid, mean[filled], count[filled], radius, float(b), tail)[0] for b in blurs])
+        return Profile(float(blurs[len(blurs) // 2]), shares=plain)
+    best: tuple[float, float, bool, float] | None = None
+    for tail, air in product(tails, airs):
+        costs = np.array(
+            [_costs(grid, mean[filled], count[filled], profile_table(radius, float(b), tail, air))[0] for b in blurs]
+        )
         total = float(costs.min(axis=0).sum())
         if best is None or total < best[0]:
             # The median over the sectors: near the cusps the limb's brightness falls so fast inward that it looks
             # sharper.
-            best = total, tail, float(np.median(_best_sigmas(np.log(blurs), costs)))
+            blur = float(np.median(_best_sigmas(np.log(blurs), costs))) if len(blurs) > 2 else float(blurs[0])
+            best = total, tail, air, blur
     assert best is not None
-    _, tail, blur = best
-    _, fits = _costs(grid, mean[filled], count[filled], radius, blur, tail)
-    table = profile_table(radius, blur, tail)
+    _, tail, air, blur = best
+    table = profile_table(radius, blur, tail, air)
+    _, fits = _costs(grid, mean[filled], count[filled], table)
     deep = int((3.0 + TABLE_REACH) / TABLE_STEP)
     step, root, curve = np.maximum(fits[:, 0], 0.0), fits[:, 1], fits[:, 3]
     top = step + root * table[2, deep] + curve * table[4, deep]
@@ -171,13 +188,10 @@ def fit_profile(
     plain[:, filled] = np.where(
         known, np.vstack((step, root, curve)) / np.where(known, top, 1.0), [[1.0], [0.0], [0.0]]
     )
-    return Profile(blur, tail, _smooth(plain, filled))
+    return Profile(blur, tail, air, _smooth(plain, filled))
 
 
-def _costs(
-    grid: Floats, mean: Floats, count: Floats, radius: float, blur: float, tail: float
-) -> tuple[Floats, Floats]:
-    table = profile_table(radius, blur, tail)
+def _costs(grid: Floats, mean: Floats, count: Floats, table: Floats) -> tuple[Floats, Floats]:
     return _sector_costs(grid, mean, count, table, TABLE_REACH, TABLE_STEP, _CURVATURE_RIDGE)
 
 

@@ -30,6 +30,7 @@ class Edges:
         noise: (bins,) standard deviation of the pixels about the profile.
         good: (bins,) whether the fit converged on enough pixels.
         clipped: (bins,) share of the stretch's inner pixels that are saturated.
+        outside, inside: (bins,) mean square of the pixels' departure from the profile beyond 1 px of the limb.
     """
 
     offset: Floats
@@ -39,6 +40,8 @@ class Edges:
     noise: Floats
     good: Bools
     clipped: Floats
+    outside: Floats
+    inside: Floats
 
 
 @njit(cache=True)
@@ -54,7 +57,8 @@ def _fit(
     wide: bool,
     least: int,
     signed: bool,
-) -> tuple[Floats, Floats, Floats, Floats, Floats, Bools, Floats]:
+    fade: float,
+) -> tuple[Floats, Floats, Floats, Floats, Floats, Bools, Floats, Floats, Floats]:
     bins = len(start) - 1
     offset = np.full(bins, np.nan)
     variance = np.full(bins, np.nan)
@@ -63,6 +67,8 @@ def _fit(
     noise = np.full(bins, np.nan)
     good = np.zeros(bins, np.bool_)
     clipped = np.zeros(bins)
+    outer = np.full(bins, np.nan)
+    inner = np.full(bins, np.nan)
     size = table.shape[1]
     for b in range(bins):
         i0, i1 = start[b], start[b + 1]
@@ -123,12 +129,16 @@ def _fit(
         done = False
         rss = 0.0
         used = 0
+        inner_square = outer_square = 0.0
+        inner_count = outer_count = 0
         c22 = 0.0
         for turn in range(14):
             n00 = n01 = n02 = n11 = n12 = n22 = 0.0
             g0 = g1 = g2 = 0.0
             rss = 0.0
             used = 0
+            inner_square = outer_square = 0.0
+            inner_count = outer_count = 0
             for i in range(i0, i1):
                 place = (depth[i] + at + reach) / step
                 place = min(max(place, 0.0), size - 1.001)
@@ -148,17 +158,25 @@ def _fit(
                 if full[i] and (miss < 0.0 or a == 0.0):
                     continue
                 used += 1
-                rss += miss * miss
+                # What lies deeper says less of the brightness at the limb, where the surface is patchy.
+                w = 1.0 if depth[i] <= 0.0 else 1.0 / (1.0 + fade * depth[i] * depth[i])
+                rss += w * miss * miss
+                if depth[i] > 1.0:
+                    inner_square += miss * miss
+                    inner_count += 1
+                elif depth[i] < -1.0:
+                    outer_square += miss * miss
+                    outer_count += 1
                 d = a * slope
-                n00 += 1.0
-                n01 += f
-                n02 += d
-                n11 += f * f
-                n12 += f * d
-                n22 += d * d
-                g0 += miss
-                g1 += f * miss
-                g2 += d * miss
+                n00 += w
+                n01 += w * f
+                n02 += w * d
+                n11 += w * f * f
+                n12 += w * f * d
+                n22 += w * d * d
+                g0 += w * miss
+                g1 += w * f * miss
+                g2 += w * d * miss
             if used < least:
                 break
             if turn == 0 and not wide:
@@ -200,11 +218,21 @@ def _fit(
         noise[b] = math.sqrt(spread)
         variance[b] = spread * c22
         good[b] = True
-    return offset, variance, sky, height, noise, good, clipped
+        if inner_count >= 2 and outer_count >= 2:
+            inner[b] = inner_square / inner_count
+            outer[b] = outer_square / outer_count
+    return offset, variance, sky, height, noise, good, clipped, outer, inner
 
 
 def fit_edges(
-    rim: RimPixels, table: Floats, shape: Floats, *, wide: bool, least: int = 10, signed: bool = False
+    rim: RimPixels,
+    table: Floats,
+    shape: Floats,
+    *,
+    wide: bool,
+    least: int = 10,
+    signed: bool = False,
+    fade: float = 0.0,
 ) -> Edges:
     """Fit the profile to each stretch.
 
@@ -215,9 +243,12 @@ def fit_edges(
         wide: search offsets from -4 to 4 px before the fit; else the expected limb is trusted to about 1 px.
         least: pixels that a stretch has to have.
         signed: the inside may also be darker than the outside: a body in front of another.
+        fade: a pixel at a depth d has the weight 1/(1 + fade d^2).
     """
-    out = _fit(rim.start, rim.depth, rim.value, rim.full, table, TABLE_REACH, TABLE_STEP, shape, wide, least, signed)
-    offset, variance, sky, step, noise, good, clipped = out
+    out = _fit(
+        rim.start, rim.depth, rim.value, rim.full, table, TABLE_REACH, TABLE_STEP, shape, wide, least, signed, fade
+    )
+    offset, variance, sky, step, noise, good, clipped, outside, inside = out
     total = np.diff(rim.start) + rim.spoilt
     good = good & (rim.spoilt <= 0.1 * total)
-    return Edges(offset, variance, sky, step, noise, good, clipped)
+    return Edges(offset, variance, sky, step, noise, good, clipped, outside, inside)
