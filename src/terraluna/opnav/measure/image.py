@@ -90,7 +90,9 @@ def measure_image(
             why.append("no_limb")
             continue
         bodies.append(body)
-    bodies += [front for body in list(bodies) if (front := _in_front(picture, body, camera, chosen)) is not None]
+    if sum(body.status == "ok" for body in bodies) < 2:
+        # Where both stand apart there is no third to look for.
+        bodies += [front for body in list(bodies) if (front := _in_front(picture, body, camera, chosen)) is not None]
     bodies = _allowed(bodies, camera, why)
     bodies = _named(picture, bodies, hints)
     if not bodies:

@@ -59,7 +59,7 @@ def find_inside(picture: Prepared, body: MeasuredBody) -> list[tuple[float, floa
         row, column = np.unravel_index(int(np.argmax(votes)), votes.shape)
         found.append(_search(edges, cx, cy, radius, float(column), float(row), 1.0, 0.5, low, high))
         votes[max(0, row - 2) : row + 3, max(0, column - 2) : column + 3] = 0.0
-    circles = []
+    circles: list[tuple[float, float, float]] = []
     for excess, x, y, r in sorted(found, reverse=True):
         if excess < _COVERED or len(circles) == _MOST:
             break

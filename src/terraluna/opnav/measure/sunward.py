@@ -18,7 +18,7 @@ from terraluna.opnav.measure.shapes import Polar
 from terraluna.opnav.types import Floats
 
 _WIDE_RAD = float(np.radians(76.0))
-_NARROW_RAD = float(np.radians(90.0))
+_NARROW_RAD = float(np.radians(80.0))
 """Half width of the arc about the sunward point that is surely limb, where the Sun is known to 15 and to 35
 degrees. At the cusps the light dies away."""
 
