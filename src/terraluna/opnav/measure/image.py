@@ -93,7 +93,7 @@ def measure_image(
     if sum(body.status == "ok" for body in bodies) < 2:
         # Where both stand apart there is no third to look for.
         bodies += [front for body in list(bodies) if (front := _in_front(picture, body, camera, chosen)) is not None]
-    bodies = _allowed(bodies, camera, why)
+    bodies = _two_at_most(_allowed(bodies, camera, why), why)
     bodies = _named(picture, bodies, hints)
     if not bodies:
         bodies = unresolved(picture, hints) if hints else find_glare(picture)
@@ -192,6 +192,17 @@ def _allowed(bodies: list[MeasuredBody], camera: Projector | None, why: list[str
         else:
             kept.append(body)
     return kept
+
+
+def _two_at_most(bodies: list[MeasuredBody], why: list[str]) -> list[MeasuredBody]:
+    """Earth and Moon are two: of more discs only the clean ones are kept, and none where there are still more."""
+    if len(bodies) <= 2:
+        return bodies
+    clean = [body for body in bodies if body.status == "ok"]
+    if 1 <= len(clean) <= 2:
+        return clean
+    why.append("too_many_discs")
+    return []
 
 
 def _named(picture: Any, bodies: list[MeasuredBody], hints: Sequence[BodyHint]) -> list[MeasuredBody]:

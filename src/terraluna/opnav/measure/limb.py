@@ -45,8 +45,8 @@ _FRONT_FLOOR_PX = 0.5
 
 _SUNLIT_FLOOR_PX = 0.3
 _SMALL_PX = 60.0
-"""On smaller discs whose sunward side is known clouds may move a run of points so far: no terminator has to be kept out,
-and stretches are too few to average."""
+"""On smaller discs whose sunward side is known clouds may move a run of points so far: no terminator has to be kept
+out, and stretches are too few to average."""
 
 _NEAR_BLURS = {1: np.array([0.55, 0.7, 0.85, 1.0, 1.2, 1.5]), 2: np.array([0.8, 0.9, 1.0, 1.1, 1.25])}
 _PATCHY_DEPTH2 = 4.0
