@@ -6,8 +6,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from terraluna.opnav.measure import MeasuredBody, Measurement, measure_file
+from terraluna.ephemeris.constants import EARTH_RADII_KM
+from terraluna.opnav.horizon_tls import horizon_fix
+from terraluna.opnav.measure import MeasuredBody, Measurement, measure_file, measure_image
+from terraluna.opnav.types import BodyFix
+from terraluna.opnav.vectors import limb_directions
+
+# From the picture's metadata: |(31461.413, 1460596.356, 594291.411)| km, the equatorial diameter, the middle of the
+# 2048 px.
+EPIC_RANGE_KM = 1577209.47
+EPIC_DIAMETER_PX = 1529.394973835
+EPIC_MIDDLE_PX = 1023.5
+# The requirement for the range.
+EPIC_RANGE_SHARE = 0.003
+# Not the requirement, which is 0.3 px, but a guard after measuring: (1024.3, 1022.8). Only the sunward 113 deg of the
+# limb could be used, on which centre and radius go together.
+EPIC_CENTRE_PX = 1.5
 
 
 def _measure(path: Path) -> Measurement:
@@ -35,14 +51,54 @@ def test_hayabusa2(test_data: Path) -> None:
     assert earth.y == pytest.approx(1023.0 - 773.7, abs=1.5)
 
 
-def test_epic(test_data: Path) -> None:
-    earth = _body(_measure(test_data / "epic/epic_1b_20190613184124.png"), "earth")
-    # A circle fit in the notes on the data: 1526.6 px across at (1022.5, 1023.2). The metadata's 1529.395 px is not
-    # met: half light of this blurred display picture lies 3-4 px inside it (measured 1521.7 px).
-    assert earth.x == pytest.approx(1022.5, abs=1.0)
-    assert earth.y == pytest.approx(1023.2, abs=1.0)
-    assert 2.0 * earth.radius == pytest.approx(1526.6, abs=6.0)
-    assert earth.limb is not None
+class EpicCamera:
+    """The picture's own metadata as a camera: its equatorial diameter gives the scale, the middle is the centre."""
+
+    def __init__(self) -> None:
+        self.focal_px = 0.5 * EPIC_DIAMETER_PX / np.tan(np.arcsin(EARTH_RADII_KM[0] / EPIC_RANGE_KM))
+
+    def unproject(self, pixels: np.ndarray) -> np.ndarray:
+        vectors = np.column_stack(((pixels - EPIC_MIDDLE_PX) / self.focal_px, np.ones(len(pixels))))
+        return vectors / np.linalg.norm(vectors, axis=1)[:, None]
+
+    def project(self, directions: np.ndarray) -> np.ndarray:
+        return directions[:, :2] / directions[:, 2:] * self.focal_px + EPIC_MIDDLE_PX
+
+
+def epic_orientation() -> np.ndarray:
+    """Camera to a frame whose third axis is the Earth's pole: the metadata's latitude and direction of north."""
+    latitude, north = np.radians(22.104492), np.radians(100.157201602)
+    across = np.cos(latitude) * np.array([np.cos(north), -np.sin(north), 0.0])
+    pole = across + np.array([0.0, 0.0, -np.sin(latitude)])
+    first = np.cross(pole, [0.0, 0.0, 1.0])
+    first /= np.linalg.norm(first)
+    return np.vstack((first, np.cross(pole, first), pole))
+
+
+def _epic_fix(pixels: np.ndarray) -> BodyFix:
+    (earth,) = measure_image(pixels).bodies
+    return horizon_fix(limb_directions(earth.as_limb(), EpicCamera()), EARTH_RADII_KM, epic_orientation())
+
+
+def test_epic_range_and_centre(test_data: Path) -> None:
+    with Image.open(test_data / "epic/epic_1b_20190613184124.png") as picture:
+        fix = _epic_fix(np.asarray(picture))
+    # Without any limb height.
+    assert fix.range_km == pytest.approx(EPIC_RANGE_KM, rel=EPIC_RANGE_SHARE)
+    centre = EpicCamera().project(fix.position_camera_km[None, :])[0]
+    assert centre == pytest.approx([EPIC_MIDDLE_PX] * 2, abs=EPIC_CENTRE_PX)
+
+
+def test_the_limb_of_the_epic_product_is_no_optical_one(test_data: Path) -> None:
+    # Optical limbs stand above the ellipsoid, 7 km higher at least at 443 nm than at 680 (23-27 and 14-18 km). In this
+    # remapped picture half light lies inside the metadata's ellipse, at nearly one place in all colours.
+    with Image.open(test_data / "epic/epic_1b_20190613184124.png") as picture:
+        colours = np.asarray(picture)
+    heights = []
+    for k in range(3):
+        heights.append(EARTH_RADII_KM[0] * (EPIC_RANGE_KM / _epic_fix(colours[:, :, k]).range_km - 1.0))
+    assert max(heights) < 0.0
+    assert np.ptp(heights) < 7.0
 
 
 def test_dscovr_transit(test_data: Path) -> None:

@@ -13,6 +13,7 @@ from terraluna.errors import InputError
 if TYPE_CHECKING:
     from terraluna.camera.model import Camera
     from terraluna.opnav.measure import BodyHint, FileMeasurement
+    from terraluna.scene.scene import Scene
 
 
 def measure(
@@ -39,10 +40,10 @@ def measure(
         raise InputError("--at says when a mission's picture was taken; give --mission too")
     if overlay is not None and (overlay.suffix.lower() != ".png" or len(images) != 1):
         raise InputError(f"{overlay}: --overlay draws one picture into a .png; give one picture and such a name")
-    model, hints = _geometry(camera, mission, at)
+    model, hints, scene = _geometry(camera, mission, at)
     results = measure_files(images, camera=model, hints=hints)
     if overlay is not None:
-        _write_overlay(overlay, results[0], exaggerate)
+        _write_overlay(overlay, results[0], exaggerate, scene)
     reports = [r.report() for r in results]
     if json:
         say_json(reports[0] if len(reports) == 1 else {"images": reports})
@@ -53,13 +54,15 @@ def measure(
         raise typer.Exit(EXIT_NO)
 
 
-def _geometry(camera: str | None, mission: str | None, at: str | None) -> tuple[Camera | None, tuple[BodyHint, ...]]:
+def _geometry(
+    camera: str | None, mission: str | None, at: str | None
+) -> tuple[Camera | None, tuple[BodyHint, ...], Scene | None]:
     if camera is not None:
         from terraluna.camera.catalogue import load_camera
 
-        return load_camera(camera), ()
+        return load_camera(camera), (), None
     if mission is None:
-        return None, ()
+        return None, (), None
     from terraluna.ephemeris import Ephemeris
     from terraluna.missions.view import MissionView
     from terraluna.opnav.measure.hints import scene_hints
@@ -67,17 +70,17 @@ def _geometry(camera: str | None, mission: str | None, at: str | None) -> tuple[
     with Ephemeris() as ephemeris:
         view = MissionView.open(mission, ephemeris)
         scene = view.scene(None if at is None else ephemeris.et(at))
-        return view.camera, scene_hints(scene)
+        return view.camera, scene_hints(scene), scene
 
 
-def _write_overlay(path: Path, result: FileMeasurement, exaggerate: float) -> None:
+def _write_overlay(path: Path, result: FileMeasurement, exaggerate: float, scene: Scene | None) -> None:
     import io
 
     from terraluna.opnav.measure.overlay import draw_overlay
     from terraluna.publish.files import write_bytes
 
     buffer = io.BytesIO()
-    draw_overlay(result.pixels, result.measurement, exaggerate=exaggerate).save(buffer, "PNG")
+    draw_overlay(result.pixels, result.measurement, exaggerate=exaggerate, scene=scene).save(buffer, "PNG")
     write_bytes(path, buffer.getvalue())
 
 

@@ -13,7 +13,7 @@ _HALF_RAD = float(np.radians(82.0))
 """Half width of the arc that is tried as sunward."""
 
 _LEAST_HARMONIC = 0.08
-_WINDOW_RAD = np.radians(8.0)
+_WINDOW_RAD = float(np.radians(8.0))
 _LEAST_STEP = 0.12
 """Stretches with a smaller share of the brightest limb's step are too near the terminator."""
 
@@ -123,38 +123,69 @@ def lit_arc(
     if len(index) < 8:
         return chosen
     a, d, v = angle[index], offset[index], np.maximum(variance[index], 1e-4)
-    design = np.column_stack((np.cos(a), np.sin(a), np.ones(len(a))))
     every = np.ones(len(a), np.bool_)
     step_over = max(1, len(a) // 250)
     best, start = _scan(a[::step_over], d[::step_over], v[::step_over], _DIRECTIONS, _HALF_RAD, floor_px)
     if not np.isfinite(best):
         start, _ = _robust(a, d, v, every, 5)
-    residual = d - design @ start
-    for _ in range(6):
-        scatter = 1.4826 * float(np.median(np.abs(residual[np.abs(residual) < 3.0]))) if len(residual) else 1.0
-        mean, number = _windows(a, residual)
-        limit = np.maximum(np.maximum(floor_px, 0.6 * scatter), 2.5 * scatter / np.sqrt(number))
-        keep = (np.abs(mean) < limit) & (np.abs(residual) < max(4.5 * scatter, 0.3, 2.0 * floor_px))
-        if np.count_nonzero(keep) < 8:
-            return chosen
-        x, _ = _robust(a, d, v, keep, 4)
-        residual = d - design @ x
+    keep = _grow(a, d, v, start, floor_px)
     chosen[index[keep]] = True
     return chosen
 
 
+@njit(cache=True)
+def _grow(a: Floats, d: Floats, v: Floats, start: Floats, floor: float) -> Bools:
+    """Points (n,) that stay on the circle as it is fitted anew to them; none where there are too few."""
+    n = len(a)
+    cos = np.cos(a)
+    sin = np.sin(a)
+    residual = d - start[0] * cos - start[1] * sin - start[2]
+    keep = np.zeros(n, np.bool_)
+    for _ in range(6):
+        size = np.abs(residual)
+        near = size[size < 3.0]
+        scatter = 1.4826 * np.median(near) if len(near) else 1.0
+        mean, number = _windows(a, residual)
+        most = max(4.5 * scatter, 0.3, 2.0 * floor)
+        count = 0
+        same = True
+        for i in range(n):
+            limit = max(floor, 0.6 * scatter, 2.5 * scatter / np.sqrt(number[i]))
+            good = abs(mean[i]) < limit and size[i] < most
+            if good != keep[i]:
+                same = False
+            keep[i] = good
+            count += good
+        if count < 8:
+            return np.zeros(n, np.bool_)
+        if same:
+            break
+        x, _ = _robust(a, d, v, keep, 4)
+        residual = d - x[0] * cos - x[1] * sin - x[2]
+    return keep
+
+
+@njit(cache=True)
 def _windows(angle: Floats, residual: Floats) -> tuple[Floats, Floats]:
-    """Running mean of the clipped residuals over a window of angle, and the number in it."""
-    clipped = np.clip(residual, -3.0, 3.0)
+    """Running mean of the clipped residuals over a window of angle, and the number in it; ``angle`` rises."""
     n = len(angle)
-    wrapped = np.concatenate((angle - 2.0 * np.pi, angle, angle + 2.0 * np.pi))
-    total = np.concatenate(([0.0], np.cumsum(np.tile(clipped, 3))))
-    spacing = 2.0 * np.pi / max(n, 1)
-    half = max(_WINDOW_RAD, 3.0 * spacing)
-    low = np.searchsorted(wrapped, angle - half)
-    high = np.searchsorted(wrapped, angle + half)
-    number = np.maximum(high - low, 1)
-    return (total[high] - total[low]) / number, number.astype(np.float64)
+    half = max(_WINDOW_RAD, 6.0 * np.pi / max(n, 1))
+    mean = np.zeros(n)
+    number = np.zeros(n)
+    low = -n
+    high = -n
+    total = 0.0
+    for i in range(n):
+        # Places -n .. 2 n - 1 are the points of the turn before, this one and the next.
+        while high < 2 * n and angle[high % n] + 2.0 * np.pi * (high // n) <= angle[i] + half:
+            total += min(max(residual[high % n], -3.0), 3.0)
+            high += 1
+        while angle[low % n] + 2.0 * np.pi * (low // n) < angle[i] - half:
+            total -= min(max(residual[low % n], -3.0), 3.0)
+            low += 1
+        number[i] = max(high - low, 1)
+        mean[i] = total / number[i]
+    return mean, number
 
 
 def sun_direction(angle: Floats, step: Floats, seen: Bools, chosen: Bools) -> float:

@@ -20,6 +20,9 @@ SEED_SHARE = 0.04
 EDGE_SHARE = 0.35
 """Outlines are drawn at this share of a component's own median brightness: near half the limb's step."""
 
+_SKY_SHARE = 0.6
+"""What lies 6 px outside of an outline has less than this share of its level."""
+
 _GRAINY = 0.015
 """Noise over contrast from which outlines are drawn on a smoothed copy."""
 
@@ -112,7 +115,8 @@ def _component(
     sample = values[:: max(1, values.size // 4000)]
     brightness = float(np.median(sample))
     level = picture.sky + max(EDGE_SHARE * (brightness - picture.sky), 4.0 * picture.noise)
-    points = _outline(smooth, picture.bad, labels, number, top, left, bottom, right, level)
+    dark = picture.sky + max(_SKY_SHARE * (level - picture.sky), 4.0 * picture.noise)
+    points = _outline(smooth, picture.bad, labels, number, top, left, bottom, right, level, dark)
     if len(points):
         points = points[points[:, 4] >= _STEEP * float(np.percentile(points[:, 4], 90))]
     above = np.where(own, picture.light[part] - picture.sky, 0.0)
@@ -134,6 +138,7 @@ def _outline(
     bottom: int,
     right: int,
     level: float,
+    dark: float,
 ) -> Floats:
     """Crossings of the level between a lit pixel and a neighbour, with the direction of the light."""
     h, w = light.shape
@@ -167,13 +172,15 @@ def _outline(
                 py = y + dy * part
                 ux = gx / size
                 uy = gy / size
-                dark = True
+                # A dark sea within a disc isn't as dark as the sky.
+                sky = True
                 for distance in (3.0, 6.0):
                     sx = int(np.rint(px - ux * distance))
                     sy = int(np.rint(py - uy * distance))
-                    if 0 <= sx < w and 0 <= sy < h and not bad[sy, sx] and light[sy, sx] > level:
-                        dark = False
-                if not dark:
+                    most = level if distance < 4.0 else dark
+                    if 0 <= sx < w and 0 <= sy < h and not bad[sy, sx] and light[sy, sx] > most:
+                        sky = False
+                if not sky:
                     continue
                 if n == room:
                     room *= 2

@@ -12,8 +12,8 @@ from terraluna.opnav.measure.candidates import Candidate, find_candidates
 from terraluna.opnav.measure.glare import find_glare, unresolved
 from terraluna.opnav.measure.inside import find_inside
 from terraluna.opnav.measure.limb import measure_limb
-from terraluna.opnav.measure.naming import earth_like, look_at, name_by_hint, name_by_look
-from terraluna.opnav.measure.picture import Bools, prepare
+from terraluna.opnav.measure.naming import look_at, name_by_hint, name_by_look
+from terraluna.opnav.measure.picture import Bools, Prepared, prepare
 from terraluna.opnav.measure.result import assemble, camera_allows, from_outline
 from terraluna.opnav.measure.shapes import Projector
 from terraluna.opnav.measure.types import BodyHint, BodyLabel, MeasuredBody, Measurement, MeasureOptions
@@ -21,6 +21,19 @@ from terraluna.opnav.types import Floats, Status
 
 _KEEP_OFF_PX = 3.0
 """Pixels so close to another disc are not used for a limb."""
+
+_LEAST_INSIDE = 0.2
+"""Least radius of a disc before another over that one's: the Moon before the Earth has 0.27 of it from afar."""
+
+_WELL_KNOWN_DEG = 60.0
+"""On a shorter arc the circle of a disc that is mostly outside the frame may be anywhere."""
+
+_MOST_ROUGH_PX = 1.0
+"""Circles of clouds are rougher than the limb of a body before them."""
+
+_STAY_PX = 3.0
+_STAY_SHARE = 0.1
+"""A disc before another is found on a copy of a third of the resolution, to some px."""
 
 _NONE: Floats = np.zeros((0, 3))
 
@@ -60,11 +73,13 @@ def measure_image(
     candidates, why = find_candidates(picture, chosen)
     bodies: list[MeasuredBody] = []
     for candidate in candidates:
+        if _ground_of(candidate, bodies):
+            continue
         others = _others([c.circle for c in candidates if c is not candidate])
         body = None
         # The crescent that is too thin for a full profile gets a second chance with its outermost pixels.
         for thin in (False, True):
-            limb = measure_limb(picture, candidate.circle, others, camera, thin=thin)
+            limb = measure_limb(picture, candidate.circle, others, camera, thin=thin, psf_px=chosen.psf_sigma_px)
             body = None if limb is None else assemble(picture, limb, thin=thin)
             if body is not None and not _astray(body, candidate):
                 break
@@ -75,16 +90,10 @@ def measure_image(
             why.append("no_limb")
             continue
         bodies.append(body)
-    for body in list(bodies):
-        circle = (
-            find_inside(picture, body) if earth_like(look_at(picture, body.x, body.y, body.radius, _NONE)) else None
-        )
-        if circle is not None:
-            inner = measure_limb(picture, circle, _NONE, camera, in_front=True)
-            found = None if inner is None else assemble(picture, inner, in_front=True)
-            if found is not None:
-                bodies.append(found)
-    bodies = _allowed(bodies, camera, why)
+    if sum(body.status == "ok" for body in bodies) < 2:
+        # Where both stand apart there is no third to look for.
+        bodies += [front for body in list(bodies) if (front := _in_front(picture, body, camera, chosen)) is not None]
+    bodies = _two_at_most(_allowed(bodies, camera, why), why)
     bodies = _named(picture, bodies, hints)
     if not bodies:
         bodies = unresolved(picture, hints) if hints else find_glare(picture)
@@ -102,6 +111,37 @@ def measure_image(
         picture.noise,
         picture.saturation,
         picture.bad,
+    )
+
+
+def _in_front(
+    picture: Prepared, body: MeasuredBody, camera: Projector | None, options: MeasureOptions
+) -> MeasuredBody | None:
+    """The body before another one's disc, or None."""
+    for circle in find_inside(picture, body):
+        limb = measure_limb(picture, circle, _NONE, camera, in_front=True, psf_px=options.psf_sigma_px)
+        found = None if limb is None else assemble(picture, limb, in_front=True)
+        if found is not None and found.rms_px < _MOST_ROUGH_PX and _stayed(found, circle):
+            return found
+    return None
+
+
+def _stayed(body: MeasuredBody, circle: tuple[float, float, float]) -> bool:
+    """Whether a fit stayed near the circle that it started from."""
+    x, y, r = circle
+    allowed = max(_STAY_PX, _STAY_SHARE * r)
+    return bool(np.hypot(body.x - x, body.y - y) < allowed and abs(body.radius - r) < allowed)
+
+
+def _ground_of(candidate: Candidate, bodies: Sequence[MeasuredBody]) -> bool:
+    """Whether a disc is a bit of ground of a larger one, as peaks beyond its terminator are.
+
+    Of Earth and Moon the farther is hidden by the nearer, and in front of the other none appears so small.
+    """
+    x, y, r = candidate.circle
+    return any(
+        b.arc_deg > _WELL_KNOWN_DEG and r < _LEAST_INSIDE * b.radius and np.hypot(x - b.x, y - b.y) < b.radius
+        for b in bodies
     )
 
 
@@ -152,6 +192,17 @@ def _allowed(bodies: list[MeasuredBody], camera: Projector | None, why: list[str
         else:
             kept.append(body)
     return kept
+
+
+def _two_at_most(bodies: list[MeasuredBody], why: list[str]) -> list[MeasuredBody]:
+    """Earth and Moon are two: of more discs only the clean ones are kept, and none where there are still more."""
+    if len(bodies) <= 2:
+        return bodies
+    clean = [body for body in bodies if body.status == "ok"]
+    if 1 <= len(clean) <= 2:
+        return clean
+    why.append("too_many_discs")
+    return []
 
 
 def _named(picture: Any, bodies: list[MeasuredBody], hints: Sequence[BodyHint]) -> list[MeasuredBody]:

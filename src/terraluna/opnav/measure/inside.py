@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from terraluna.opnav.measure.naming import SURE, look_at, look_score
 from terraluna.opnav.measure.picture import Prepared
 from terraluna.opnav.measure.types import MeasuredBody
 from terraluna.opnav.types import Floats
@@ -19,23 +20,28 @@ _MOST_SHARE = 0.6
 """The Moon's apparent radius over the Earth's in front of which it stands: 0.27 from afar, more from nearby."""
 
 _PEAKS = 40
-_COVERED = 0.47
-"""Least excess of the share of the circle that has an aligned edge; weather systems stay below."""
+_COVERED = 0.33
+"""Least excess of the share of the circle that has an aligned edge; weather systems reach 0.49 at times ..."""
 
+_UNLIKE = 0.8
+"""... so that the disc must also look much more like the Moon than the whole does, in colour and texture."""
+
+_MOST = 6
 _EDGE_QUANTILE = 0.2
 
 
-def find_inside(picture: Prepared, body: MeasuredBody) -> tuple[float, float, float] | None:
-    """Circle x, y, radius of a body in front of a disc, to about a pixel; None if there is none."""
-    if body.radius < _LEAST_OUTER:
-        return None
+def find_inside(picture: Prepared, body: MeasuredBody) -> list[tuple[float, float, float]]:
+    """Circles x, y, radius that may be a body in front of a disc, to about a pixel, likeliest first."""
+    outer = look_score(look_at(picture, body.x, body.y, body.radius, np.zeros((0, 3))))
+    if body.radius < _LEAST_OUTER or not outer > SURE:
+        return []
     factor = max(1, round(body.radius / _COARSE_RADIUS))
     h, w = picture.light.shape
     x0, y0 = max(0, int(body.x - body.radius)), max(0, int(body.y - body.radius))
     x1, y1 = min(w, int(body.x + body.radius) + 1), min(h, int(body.y + body.radius) + 1)
     rows, columns = (y1 - y0) // factor, (x1 - x0) // factor
     if min(rows, columns) < 24:
-        return None
+        return []
     part = picture.light[y0 : y0 + rows * factor, x0 : x0 + columns * factor]
     small = np.ascontiguousarray(part.reshape(rows, factor, columns, factor).mean(axis=(1, 3)))
     # Pixel (0, 0) of the copy is centred on the middle of its block.
@@ -44,21 +50,24 @@ def find_inside(picture: Prepared, body: MeasuredBody) -> tuple[float, float, fl
     radius = body.radius / factor
     edges = _edges(small, cx, cy, radius - 3.0)
     if len(edges) < 60:
-        return None
+        return []
     edges = edges[edges[:, 4] > np.quantile(edges[:, 4], _EDGE_QUANTILE)]
     low, high = max(4.0, _LEAST_SHARE * radius), _MOST_SHARE * radius
     votes = _votes(edges, rows, columns, low, high)
-    best = (0.0, 0.0, 0.0, 0.0)
+    found = []
     for _ in range(_PEAKS):
         row, column = np.unravel_index(int(np.argmax(votes)), votes.shape)
-        found = _search(edges, cx, cy, radius, float(column), float(row), 1.0, 0.5, low, high)
-        if found[0] > best[0]:
-            best = found
+        found.append(_search(edges, cx, cy, radius, float(column), float(row), 1.0, 0.5, low, high))
         votes[max(0, row - 2) : row + 3, max(0, column - 2) : column + 3] = 0.0
-    excess, x, y, r = best
-    if excess < _COVERED:
-        return None
-    return x * factor + middle + x0, y * factor + middle + y0, r * factor
+    circles: list[tuple[float, float, float]] = []
+    for excess, x, y, r in sorted(found, reverse=True):
+        if excess < _COVERED or len(circles) == _MOST:
+            break
+        _, x, y, r = _search(edges, cx, cy, radius, x, y, 2.5, 0.25, low, high)
+        circle = x * factor + middle + x0, y * factor + middle + y0, r * factor
+        if outer - look_score(look_at(picture, *circle, np.zeros((0, 3)))) > _UNLIKE:
+            circles.append(circle)
+    return circles
 
 
 @njit(cache=True)

@@ -7,17 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from terraluna.opnav.measure.arcs import lit_arc, sun_direction
+from terraluna.opnav.measure.blur import Profile, fit_profile, spread_shares, stacked_profile
 from terraluna.opnav.measure.circles import arc_of
-from terraluna.opnav.measure.edges import (
-    Edges,
-    RimPixels,
-    blur_and_shape,
-    collect,
-    fit_edges,
-    profile_table,
-    stacked_profile,
-)
+from terraluna.opnav.measure.edges import Edges, fit_edges
 from terraluna.opnav.measure.picture import Bools, Prepared
+from terraluna.opnav.measure.profile import air_scale_px
+from terraluna.opnav.measure.rim import RimPixels, collect
 from terraluna.opnav.measure.shapes import (
     CircleLimb,
     ConeLimb,
@@ -28,6 +23,7 @@ from terraluna.opnav.measure.shapes import (
     fit_limb,
     polar_of,
 )
+from terraluna.opnav.measure.sunward import sunward, within
 from terraluna.opnav.types import Floats
 from terraluna.opnav.vectors import unit
 
@@ -47,7 +43,23 @@ _BLURS = np.geomspace(0.35, 6.0, 12)
 _FRONT_FLOOR_PX = 0.5
 """Against another body's clouds single edges go astray, and the colours of a filter wheel's frames don't match."""
 
+_SUNLIT_FLOOR_PX = 0.3
+_SMALL_PX = 60.0
+"""On smaller discs whose sunward side is known clouds may move a run of points so far: no terminator has to be kept
+out, and stretches are too few to average."""
+
 _NEAR_BLURS = {1: np.array([0.55, 0.7, 0.85, 1.0, 1.2, 1.5]), 2: np.array([0.8, 0.9, 1.0, 1.1, 1.25])}
+_PATCHY_DEPTH2 = 4.0
+"""Mean square depth, px^2, of the pixels that tell how patchy a surface is."""
+
+_MOST_FADE = 0.9
+"""A pixel one blur deep keeps at least half of its weight: without it step and place of the edge are one."""
+
+_PIXEL_SIGMA = 12.0**-0.5
+_LEAST_AIR_PX = 0.4
+"""With a smaller scale height the air is thin beside the blur."""
+
+_TAILS = (0.0, 0.2, 0.4, 0.6)
 _FLAT_ARC_RAD = np.radians(150.0)
 _FLAT_GAIN = 30.0
 """Drop of chi-square (scaled by the scatter) from which two more parameters are believed: 5 sigma of two."""
@@ -107,6 +119,7 @@ def measure_limb(
     *,
     in_front: bool = False,
     thin: bool = False,
+    psf_px: float | None = None,
 ) -> MeasuredLimb | None:
     """Limb points and fit of one disc.
 
@@ -117,33 +130,41 @@ def measure_limb(
         camera: fits the cone that it sees, or None for a circle or an ellipse in the picture.
         thin: use only the outermost pixels, for crescents a few pixels thick.
         in_front: the disc stands before another, so that its outside may be the brighter side.
+        psf_px: standard deviation of the optics' blur where it is known, px; None: fitted.
 
     Returns:
         The limb; None where no lit limb could be followed.
     """
     limb: CircleLimb | EllipseLimb | ConeLimb = CircleLimb(*circle)
-    blur = 1.0
-    shares: Floats | None = None
-    sectors = 1
+    known = None if psf_px is None else float(np.hypot(psf_px, _PIXEL_SIGMA))
+    profile = Profile(known or 1.0)
+    fade, sun, half = 0.0, float("nan"), np.pi
     edges = rim = chosen = fit = polar = None
     for turn, floor in enumerate(_FLOORS_PX):
         polar = polar_of(limb)
-        if turn == 1 and not blur < 5.9:
+        if turn == 1 and not profile.blur < 5.9:
             return None
         # Until the blur is known a wide rim is needed to find it.
-        rim = _rim(picture, polar, max(blur, 2.0 if turn < 2 and polar.mean > 40.0 else 0.6), others, thin)
+        wide = max(profile.blur, 2.0 if turn < 2 and polar.mean > 40.0 else 0.6)
+        rim = _rim(picture, polar, wide, others, thin)
         bins = len(rim.angle)
-        table = profile_table(polar.mean, blur)
-        shape = _spread_shares(shares, sectors, bins)
-        edges = fit_edges(rim, table, shape, wide=turn == 0, signed=in_front)
+        table = profile.table(polar.mean)
+        edges = fit_edges(rim, table, spread_shares(profile.shares, bins), wide=turn == 0, signed=in_front, fade=fade)
         usable = edges.good & (np.abs(edges.step) > 1.5 * edges.noise)
+        if 1 <= turn <= 3 and not (thin or in_front):
+            sun, half = sunward(picture, polar, profile.blur, others)
+        usable &= within(rim.angle, sun, half)
         chosen = lit_arc(
             rim.angle,
             np.nan_to_num(edges.offset),
             _filled(edges.variance),
             np.abs(np.nan_to_num(edges.step)),
             usable,
-            max(floor, _FRONT_FLOOR_PX) if in_front else floor,
+            max(
+                floor,
+                _FRONT_FLOOR_PX if in_front else 0.0,
+                _SUNLIT_FLOOR_PX if np.isfinite(sun) and polar.mean < _SMALL_PX else 0.0,
+            ),
         )
         if np.count_nonzero(chosen) < 8:
             return None
@@ -154,30 +175,25 @@ def measure_limb(
         fit = fit_limb(limb, points, variance)
         if fit is None:
             return None
-        if turn in (0, 1, 2):
+        if turn == 0:
+            profile = Profile(known or (0.9 if thin else _first_blur(rim, edges, chosen, polar.mean)))
+        elif turn < 3 and not thin:
             # The profile is stacked on the fitted curve, so it waits for the second turn.
-            if turn >= 1 and not thin:
-                sectors = int(np.clip(round(2.0 * np.pi * polar.mean / 24.0), 4, 24))
-                grid, mean, count = stacked_profile(
-                    rim,
-                    edges,
-                    chosen,
-                    sectors,
-                    0.25,
-                    _reach(polar.mean, max(blur, 2.0) if turn < 2 and polar.mean > 40.0 else blur, thin),
-                )
-                tried = blur * _NEAR_BLURS[turn]
-                blur, shares, filled = blur_and_shape(grid, mean, count, polar.mean, tried)
-                shares = _smooth(shares, filled)
-            elif turn == 0:
-                blur = 0.9 if thin else _first_blur(rim, edges, chosen, polar.mean)
+            sectors = int(np.clip(round(2.0 * np.pi * polar.mean / 24.0), 4, 24))
+            grid, mean, count = stacked_profile(rim, edges, chosen, sectors, 0.25, _reach(polar.mean, wide, thin))
+            count = count / (1.0 + fade * np.maximum(grid, 0.0) ** 2)
+            blurs = profile.blur * _NEAR_BLURS[turn] if known is None else np.array([known])
+            airs = (False, True) if not in_front and air_scale_px(polar.mean) > _LEAST_AIR_PX else (False,)
+            profile = fit_profile(grid, mean, count, polar.mean, blurs, _TAILS, airs)
+        if turn >= 1 and not in_front:
+            fade = _fade(edges, chosen, profile.blur)
         limb = fit.limb
     assert edges is not None
     assert rim is not None
     assert chosen is not None
     assert fit is not None
     polar = polar_of(limb)
-    return _result(picture, fit, polar, rim, edges, chosen, blur)
+    return _result(fit, polar, rim, edges, chosen, profile.blur, sun)
 
 
 def _reach(radius: float, blur: float, thin: bool) -> tuple[float, float]:
@@ -185,38 +201,25 @@ def _reach(radius: float, blur: float, thin: bool) -> tuple[float, float]:
     return min((0.5 if thin else 2.5) * blur + (1.2 if thin else 2.0), 0.6 * radius), 3.0 * blur + 1.8
 
 
+def _fade(edges: Edges, chosen: Bools, blur: float) -> float:
+    """How fast pixels lose weight with depth: from the surface's patchiness, the scatter that the sky hasn't got."""
+    known = chosen & np.isfinite(edges.inside)
+    if not known.any():
+        return 0.0
+    size = edges.step[known] ** 2
+    inside, outside = float(np.median(edges.inside[known] / size)), float(np.median(edges.outside[known] / size))
+    return min(max(inside / max(outside, 1e-9) - 1.0, 0.0) / _PATCHY_DEPTH2, _MOST_FADE / blur**2)
+
+
 def _filled(variance: Floats) -> Floats:
     return np.where(np.isfinite(variance), np.maximum(variance, 1e-6), 1e6)
 
 
 def _first_blur(rim: RimPixels, edges: Edges, chosen: Bools, radius: float) -> float:
-    """Blur from the stacked profile of all lit stretches together, a plain step."""
-    grid, mean, count = stacked_profile(
-        rim, edges, chosen, 1, 0.25, _reach(radius, 2.0 if radius > 40.0 else 1.0, False)
-    )
-    blur, _, _ = blur_and_shape(grid, mean, count, radius, _BLURS)
-    return blur
-
-
-def _spread_shares(shares: Floats | None, sectors: int, bins: int) -> Floats:
-    """Shares (3, bins) between the sectors' middles."""
-    if shares is None:
-        return np.vstack((np.ones(bins), np.zeros((2, bins))))
-    at = (np.arange(bins) + 0.5) / bins * sectors - 0.5
-    grid = np.arange(sectors)
-    return np.vstack([np.interp(at, grid, row, period=sectors) for row in shares])
-
-
-def _smooth(shares: Floats, filled: Bools) -> Floats:
-    """Sectors without data take their neighbours' shares; the others a running mean of three."""
-    n = shares.shape[1]
-    known = np.flatnonzero(filled)
-    if not len(known):
-        return shares
-    out = np.vstack([np.interp(np.arange(n), known, row[known], period=n) for row in shares])
-    if n >= 8:
-        out = 0.25 * np.roll(out, 1, axis=1) + 0.5 * out + 0.25 * np.roll(out, -1, axis=1)
-    return out
+    """Blur from the stacked profile of all lit stretches together."""
+    reach = _reach(radius, 2.0 if radius > 40.0 else 1.0, False)
+    grid, mean, count = stacked_profile(rim, edges, chosen, 1, 0.25, reach)
+    return fit_profile(grid, mean, count, radius, _BLURS, (0.0,), (False,)).blur
 
 
 def _variances(edges: Edges, chosen: Bools) -> Floats:
@@ -277,7 +280,7 @@ def cone_through(camera: Projector, directions: Floats) -> ConeLimb:
 
 
 def _result(
-    picture: Prepared, fit: LimbFit, polar: Polar, rim: RimPixels, edges: Edges, chosen: Bools, blur: float
+    fit: LimbFit, polar: Polar, rim: RimPixels, edges: Edges, chosen: Bools, blur: float, sun: float
 ) -> MeasuredLimb:
     angle = rim.angle[chosen]
     points = polar.points(angle, np.zeros(len(angle)))
@@ -295,7 +298,7 @@ def _result(
         points=points,
         covariance=covariance,
         arc_rad=arc_of(angle),
-        sun_rad=sun_direction(rim.angle, edges.step, seen, chosen),
+        sun_rad=sun if np.isfinite(sun) else sun_direction(rim.angle, edges.step, seen, chosen),
         blur_px=blur,
         clipped=float(np.mean(edges.clipped[chosen] > 0.3)),
         step=float(np.median(edges.step[chosen])),

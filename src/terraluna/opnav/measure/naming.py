@@ -25,6 +25,9 @@ TEXTURE: Final = 0.18
 BRIGHTER: Final = 1.35
 """Of two discs without colour the one that is brighter by this is the Earth (whole-disc albedo 0.3 against 0.12)."""
 
+SURE: Final = 0.8
+"""Evidence from which a disc, or a difference of two, is named."""
+
 _INNER = 0.8
 """Features are taken within this share of the radius, away from the limb's blur."""
 
@@ -97,7 +100,7 @@ def look_at(picture: Prepared, x: float, y: float, radius: float, others: Floats
     return Look(chroma, spread, texture, float(np.mean(values)), count)
 
 
-def _score(look: Look) -> float:
+def look_score(look: Look) -> float:
     """Evidence for the Earth (positive) or the Moon from one disc alone."""
     s = 0.0
     if np.isfinite(look.chroma_spread):
@@ -105,11 +108,6 @@ def _score(look: Look) -> float:
     if np.isfinite(look.texture):
         s += float(np.clip(1.5 * np.log(max(look.texture, 1e-4) / TEXTURE), -1.0, 1.0))
     return s
-
-
-def earth_like(look: Look) -> bool:
-    """Whether a disc alone looks more like the Earth than like the Moon."""
-    return _score(look) > 0.0
 
 
 def name_by_look(looks: Sequence[Look]) -> tuple[list[BodyLabel], list[str]]:
@@ -123,7 +121,7 @@ def name_by_look(looks: Sequence[Look]) -> tuple[list[BodyLabel], list[str]]:
     """
     names: list[BodyLabel] = ["unknown"] * len(looks)
     evidence = [""] * len(looks)
-    score = [_score(look) for look in looks]
+    score = [look_score(look) for look in looks]
     if len(looks) == 2 and all(n.pixels for n in looks):
         a, b = looks
         if np.isfinite(a.chroma) and np.isfinite(b.chroma) and abs(a.chroma - b.chroma) > CHROMA_SHIFT:
@@ -136,14 +134,14 @@ def name_by_look(looks: Sequence[Look]) -> tuple[list[BodyLabel], list[str]]:
             score[1] -= shift
         # There is one of each: the difference decides.
         lead = score[0] - score[1]
-        if abs(lead) > 0.8:
+        if abs(lead) > SURE:
             names = ["earth", "moon"] if lead > 0.0 else ["moon", "earth"]
             return names, ["colour_and_texture"] * 2
         return names, evidence
     order = np.argsort([-abs(s) for s in score], kind="stable")
     for i in order:
         label: BodyLabel = "earth" if score[i] > 0.0 else "moon"
-        if abs(score[i]) > 0.8 and label not in names:
+        if abs(score[i]) > SURE and label not in names:
             names[i], evidence[i] = label, "colour_and_texture"
     return names, evidence
 

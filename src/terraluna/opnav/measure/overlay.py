@@ -1,4 +1,4 @@
-"""A picture with what was measured drawn on it: limb points, fitted limbs, residuals many times enlarged, names."""
+"""A picture with what was measured drawn on it: points, limbs, residuals many times enlarged, names, meridians."""
 
 from __future__ import annotations
 
@@ -7,23 +7,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from terraluna.opnav.measure.graticule import graticule
 from terraluna.opnav.measure.types import MeasuredBody, Measurement
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
 
+    from terraluna.scene.scene import Scene
+
 _COLOURS = {"earth": (90, 170, 255), "moon": (255, 210, 90), "unknown": (255, 120, 120)}
+_GRID = (70, 130, 110)
 _LEAST_SIDE = 900
 """Small pictures are enlarged to about this."""
 
 
-def draw_overlay(pixels: NDArray[Any], measurement: Measurement, *, exaggerate: float = 20.0) -> Image.Image:
+def draw_overlay(
+    pixels: NDArray[Any], measurement: Measurement, *, exaggerate: float = 20.0, scene: Scene | None = None
+) -> Image.Image:
     """Draw a measurement on its picture.
 
     Args:
         pixels: (H, W) or (H, W, 3) the picture that was measured.
         measurement: what was found.
         exaggerate: factor on the residual vectors.
+        scene: with a camera and an attitude: meridians and parallels are drawn on the named bodies.
 
     Returns:
         A colour picture, small frames enlarged by a whole factor.
@@ -37,6 +44,9 @@ def draw_overlay(pixels: NDArray[Any], measurement: Measurement, *, exaggerate: 
         picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
     draw = ImageDraw.Draw(picture)
     for body in measurement.bodies:
+        if scene is not None:
+            for line in graticule(scene, body):
+                draw.line([tuple(p) for p in (line + 0.5) * scale - 0.5], fill=_GRID, width=1)
         _draw_body(draw, body, scale, exaggerate)
     text = measurement.status + (f": {', '.join(measurement.reasons)}" if measurement.reasons else "")
     draw.text((6, 6), f"{text}   residuals x {exaggerate:g}", fill=(230, 230, 230))

@@ -29,6 +29,9 @@ _SOFT_LIMB_PX = 3.5
 _SOFT_SHARE = 0.3
 """A blur of this share of the radius leaves no limb."""
 
+_LEAST_OUTLINE_PX = 10.0
+"""Smaller outlines are round whatever they show."""
+
 _OUTLINE_STEP_PX = 3.0
 _TERRAIN_LENGTH = 5.0
 """Mountains and craters move neighbouring outline points together: so many points tell as much as one."""
@@ -96,7 +99,7 @@ def from_outline(picture: Prepared, candidate: Candidate, camera: Projector | No
     order = np.argsort(np.arctan2(rim[:, 1] - y, rim[:, 0] - x), kind="stable")
     # Each pixel of the outline gives up to two crossings.
     points = rim[order][:: int(2 * _OUTLINE_STEP_PX), :2] if len(rim) > 80 else rim[order][::2, :2]
-    if len(points) < 8:
+    if len(points) < 8 or r < _LEAST_OUTLINE_PX:
         return None
     first: CircleLimb | ConeLimb = CircleLimb(x, y, r)
     if camera is not None:

@@ -26,16 +26,21 @@ class MeasureOptions:
         min_radius_px: smaller discs have no limb to fit: they are unresolved sources.
         max_bodies: the search stops after so many discs.
         max_pixels: larger pictures are refused.
+        psf_sigma_px: standard deviation of the optics' blur (without the pixel's own) where it is known, as from stars;
+            None: fitted to the limb.
     """
 
     saturation: float | None = None
     min_radius_px: float = 4.0
     max_bodies: int = 4
     max_pixels: int = 120_000_000
+    psf_sigma_px: float | None = None
 
     def __post_init__(self) -> None:
         if not (self.min_radius_px >= 2.0 and self.max_bodies >= 1 and self.max_pixels >= 64):
             raise InputError("measure options: min_radius_px must be at least 2, max_bodies 1, max_pixels 64")
+        if self.psf_sigma_px is not None and not 0.0 < self.psf_sigma_px < 10.0:
+            raise InputError(f"measure options: psf_sigma_px must be above 0 and below 10 px (got {self.psf_sigma_px})")
 
 
 @dataclass(frozen=True)
