@@ -51,11 +51,14 @@ def test_the_examples_without_a_mission(call: Call, name: str) -> None:
 
 def test_the_files_of_a_plan(ephemeris: Ephemeris, call: Call, tmp_path: Path) -> None:
     """All of them, read back by what reads such files; the attitudes of AEM and CK are the same."""
-    code, out, _ = call("plan", str(EXAMPLES / "longjiang-2.toml"), "-o", str(tmp_path))
+    request = tmp_path / "request.toml"
+    request.write_text("max_windows = 2\n" + (EXAMPLES / "longjiang-2.toml").read_text())
+    code, out, _ = call("plan", str(request), "-o", str(tmp_path / "out"))
     assert code == 0
+    tmp_path /= "out"
     tables = ["plan.json", "windows.csv", "windows.ics", "camera.tf"]
     charts = ["timeline.png", "best.png", "geometry.png", "preview.png"]
-    windows = [f"window-{k:02d}.{end}" for k in range(1, 5) for end in ("aem", "bc")]
+    windows = [f"window-{k:02d}.{end}" for k in (1, 2) for end in ("aem", "bc")]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*tables, *charts, *windows])
     assert all(str(tmp_path / name) in out for name in tables)
     plan = json.loads((tmp_path / "plan.json").read_text())

@@ -8,11 +8,13 @@ resolution is never stepped over, and far from a threshold steps are as long as 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numba import njit, prange
+from numba import get_num_threads, njit, prange, set_num_threads
 from numpy.typing import NDArray
 
 from terraluna.ephemeris.segments import Floats
@@ -29,6 +31,7 @@ ROOT_S: Final = 1e-4
 LONGEST_CELL_S: Final = 43200.0
 """The grid of bounds is no coarser than this: the Moon turns 6.6 degrees about the Earth meanwhile."""
 
+_FEW_CELLS: Final = 1000
 _SAMPLES: Final = 5
 _ROOTS: Final = 24
 _STACK: Final = 64
@@ -54,6 +57,18 @@ class Grid:
         return float(self.edges[0]), float(self.edges[-1])
 
 
+@contextmanager
+def _threads_for(cells: int) -> Iterator[None]:
+    """One thread for little work: to wake the others takes longer than the work, by far where the machine is busy."""
+    threads = get_num_threads()
+    if cells < _FEW_CELLS:
+        set_num_threads(1)
+    try:
+        yield
+    finally:
+        set_num_threads(threads)
+
+
 def make_grid(sky: Sky) -> Grid:
     """Cells from a track's pieces, halved where they are long, with their bounds."""
     edges = sky.track_edges
@@ -61,7 +76,8 @@ def make_grid(sky: Sky) -> Grid:
     parts = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(edges[:-1], edges[1:], counts, strict=True)]
     grid = np.append(np.concatenate(parts), edges[-1])
     cells = np.empty((len(grid) - 1, 4, 3))
-    _bound_cells(sky, grid, cells)
+    with _threads_for(len(cells)):
+        _bound_cells(sky, grid, cells)
     return Grid(sky, grid, cells)
 
 
@@ -219,10 +235,11 @@ def find(scalar: Scalar, grid: Grid, inside: Windows, resolution_s: float) -> Wi
     while True:
         signs, counts, roots = np.empty(n, dtype=np.bool_), np.empty(n, dtype=np.int64), np.empty((n, size))
         evaluations = np.zeros((n, 1), dtype=np.int64)
-        _search(
-            ip, fp, sign, cam, grid.sky, grid.cells, which, starts, stops, resolution_s, signs, counts, roots,
-            evaluations,
-        )  # fmt: skip
+        with _threads_for(n):
+            _search(
+                ip, fp, sign, cam, grid.sky, grid.cells, which, starts, stops, resolution_s, signs, counts, roots,
+                evaluations,
+            )  # fmt: skip
         if counts.max() <= size:
             break
         size = int(counts.max())
