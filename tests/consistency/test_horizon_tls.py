@@ -96,9 +96,9 @@ def test_the_linear_method_has_the_published_scatter_and_bias(row: int) -> None:
 
 @pytest.mark.parametrize("row", [3, 4])
 def test_the_linear_bias_is_of_second_order(row: int) -> None:
-    # Half the trace of the range's second derivatives by the points, times the variance: no draws. It is 116 km for the
-    # Earth of 53 px (published: 98) and from 109 to 123 km for any number of points from 60 to 1000: the published value
-    # is one standard deviation of a mean of PUBLISHED_DRAWS away, and no other number of points explains it.
+    # Half the trace of the range's second derivatives by the points, times the variance: no draws. It is 116 km for
+    # the Earth of 53 px (published: 98) and from 109 to 123 km for any number of points from 60 to 1000: the published
+    # value is one standard deviation of a mean of PUBLISHED_DRAWS away, and no other number of points explains it.
     _, radius, radius_px, range_km, half_deg, points, _, _ = ROWS[row]
     camera = Pinhole(radius_px / np.tan(np.arcsin(radius / range_km)))
     azimuth = np.radians(np.linspace(-half_deg, half_deg, points))

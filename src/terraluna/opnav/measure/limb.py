@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -59,6 +59,7 @@ _PIXEL_SIGMA = 12.0**-0.5
 _LEAST_AIR_PX = 0.4
 """With a smaller scale height the air is thin beside the blur."""
 
+_UNCORRELATED = 0.05
 _TAILS = (0.0, 0.2, 0.4, 0.6)
 _FLAT_ARC_RAD = np.radians(150.0)
 _FLAT_GAIN = 30.0
@@ -279,6 +280,24 @@ def cone_through(camera: Projector, directions: Floats) -> ConeLimb:
     return ConeLimb(camera, axis, float(np.arccos(np.clip(axis @ middle, -1.0, 1.0))))
 
 
+def correlation_length(residuals: Floats) -> float:
+    """How many neighbouring points (n,) of a limb tell as much as one: 1 plus twice the sum of their correlations.
+
+    Mountains, clouds and the profile's own error move neighbours together. The sum ends where the correlation has died
+    away; the fit takes up the longest waves, so this is a lower bound.
+    """
+    n = len(residuals)
+    centred = residuals - residuals.mean()
+    total = float(centred @ centred)
+    length = 1.0
+    for lag in range(1, n // 6):
+        correlation = float(centred[lag:] @ centred[:-lag]) / max(total, 1e-12)
+        if correlation < _UNCORRELATED:
+            break
+        length += 2.0 * correlation
+    return length
+
+
 def _result(
     fit: LimbFit, polar: Polar, rim: RimPixels, edges: Edges, chosen: Bools, blur: float, sun: float
 ) -> MeasuredLimb:
@@ -288,7 +307,9 @@ def _result(
     points = polar.points(angle, fit.residuals)
     normal = np.column_stack((np.cos(angle), np.sin(angle)))
     along = np.column_stack((-normal[:, 1], normal[:, 0]))
-    variance = _variances(edges, chosen)
+    together = correlation_length(fit.residuals)
+    fit = replace(fit, covariance=fit.covariance * together)
+    variance = _variances(edges, chosen) * max(fit.chi_square, 1.0) * together
     covariance = variance[:, None, None] * normal[:, :, None] * normal[:, None, :]
     covariance += _TANGENTIAL_PX2 * along[:, :, None] * along[:, None, :]
     seen = (np.diff(rim.start) > 0) & (rim.spoilt * 4 <= np.diff(rim.start))
