@@ -101,7 +101,7 @@ def main() -> int:
         true = [radius for radius, _ in discs]
         ours = [round(float(b.radius) - t, 2) for b, t in zip(found.bodies, true, strict=False)]
         peers = [round(r - t, 2) for r, t in zip(theirs, true, strict=True)]
-        print(f"{text}: {wall:.1f} ms ({cpu:.1f} ms of processor), scikit-image {other:.0f} ms: {other / wall:.1f} times")
+        print(f"{text}: {wall:.1f} ms ({cpu:.1f} ms of processor), scikit-image {other:.0f}: {other / wall:.1f} times")
         print(f"  radius errors {ours} px, scikit-image {peers} px")
     return int(missed > 0)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -58,6 +58,13 @@ _MOST_FADE = 0.9
 _PIXEL_SIGMA = 12.0**-0.5
 _LEAST_AIR_PX = 0.4
 """With a smaller scale height the air is thin beside the blur."""
+
+_UNCORRELATED = 0.05
+_GROUPS = 120
+_SHARED_PX = 0.05
+_SHARED_RAD = 0.35
+"""Error of the limb's place that does not average out along it, and the angle over which it holds: the mean errors of
+simulated discs scatter by 0.04 (Moon) and 0.08 px (Earth) from view to view at radii of 15 to 20 px."""
 
 _TAILS = (0.0, 0.2, 0.4, 0.6)
 _FLAT_ARC_RAD = np.radians(150.0)
@@ -279,6 +286,39 @@ def cone_through(camera: Projector, directions: Floats) -> ConeLimb:
     return ConeLimb(camera, axis, float(np.arccos(np.clip(axis @ middle, -1.0, 1.0))))
 
 
+def _common(gain: Floats, angle: Floats) -> Floats:
+    """Covariance (p, p) of a fit by errors of the limb's place that long stretches of it share.
+
+    Args:
+        gain: (p, n) change of the parameters by each point.
+        angle: (n,) polar angle of each point.
+    """
+    group = (angle / (2.0 * np.pi) * _GROUPS).astype(int) % _GROUPS
+    summed = np.stack([np.bincount(group, row, _GROUPS) for row in gain])
+    at = np.arange(_GROUPS) * (2.0 * np.pi / _GROUPS)
+    apart = np.abs((at[:, None] - at + np.pi) % (2.0 * np.pi) - np.pi)
+    shared = _SHARED_PX**2 * np.exp(-0.5 * (apart / _SHARED_RAD) ** 2)
+    return np.asarray(summed @ shared @ summed.T)
+
+
+def correlation_length(residuals: Floats) -> float:
+    """How many neighbouring points (n,) of a limb tell as much as one: 1 plus twice the sum of their correlations.
+
+    Mountains, clouds and the profile's own error move neighbours together. The sum ends where the correlation has died
+    away; the fit takes up the longest waves, so this is a lower bound.
+    """
+    n = len(residuals)
+    centred = residuals - residuals.mean()
+    total = float(centred @ centred)
+    length = 1.0
+    for lag in range(1, n // 6):
+        correlation = float(centred[lag:] @ centred[:-lag]) / max(total, 1e-12)
+        if correlation < _UNCORRELATED:
+            break
+        length += 2.0 * correlation
+    return length
+
+
 def _result(
     fit: LimbFit, polar: Polar, rim: RimPixels, edges: Edges, chosen: Bools, blur: float, sun: float
 ) -> MeasuredLimb:
@@ -288,7 +328,9 @@ def _result(
     points = polar.points(angle, fit.residuals)
     normal = np.column_stack((np.cos(angle), np.sin(angle)))
     along = np.column_stack((-normal[:, 1], normal[:, 0]))
-    variance = _variances(edges, chosen)
+    together = correlation_length(fit.residuals)
+    fit = replace(fit, covariance=fit.covariance * together + _common(fit.gain, angle))
+    variance = _variances(edges, chosen) * max(fit.chi_square, 1.0) * together
     covariance = variance[:, None, None] * normal[:, :, None] * normal[:, None, :]
     covariance += _TANGENTIAL_PX2 * along[:, :, None] * along[:, None, :]
     seen = (np.diff(rim.start) > 0) & (rim.spoilt * 4 <= np.diff(rim.start))

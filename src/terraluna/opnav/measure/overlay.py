@@ -95,4 +95,5 @@ def _draw_body(draw: ImageDraw.ImageDraw, body: MeasuredBody, scale: int, exagge
     if body.reasons:
         label += f" [{', '.join(body.reasons)}]"
     width, height = draw.im.size
-    draw.text((float(np.clip(x - 60, 4, width - 420)), float(np.clip(y + 8, 20, height - 16))), label, fill=colour)
+    left = float(np.clip(x - 60, 4, max(width - draw.textlength(label) - 4, 4)))
+    draw.text((left, float(np.clip(y + 8, 20, height - 16))), label, fill=colour)

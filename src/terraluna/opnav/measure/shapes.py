@@ -250,12 +250,14 @@ class LimbFit:
         residuals: (n,) px, outward positive.
         covariance: (p, p) of the parameters, scaled by the points' real scatter.
         chi_square: of the points' own variances, per degree of freedom.
+        gain: (p, n) change of the parameters by each point's move outward.
     """
 
     limb: CircleLimb | EllipseLimb | ConeLimb
     residuals: Floats
     covariance: Floats
     chi_square: float
+    gain: Floats
 
 
 def fit_limb(
@@ -309,4 +311,6 @@ def fit_limb(
     chi = float(np.sum(weight * residual**2)) / freedom
     inverse = np.linalg.inv(normal) / np.outer(size, size)
     # Points' variances are estimated from the pixels; terrain and clouds scatter more and raise the covariance.
-    return LimbFit(limb, residual, inverse * max(chi, 1.0), chi)
+    # Residuals fall as parameters grow, hence the sign.
+    gain = -inverse @ (design * weight[:, None]).T
+    return LimbFit(limb, residual, inverse * max(chi, 1.0), chi, gain)

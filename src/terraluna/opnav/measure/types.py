@@ -74,7 +74,8 @@ class MeasuredBody:
         radius: radius of the circle with the area of the limb's image, px.
         covariance: (3, 3) of (x, y, radius), px^2.
         limb_points: (n, 2) the points on the lit limb that the fit used, px.
-        point_covariance: (n, 2, 2) of each point, px^2.
+        point_covariance: (n, 2, 2) of each point, px^2, widened where neighbours err together, so that a fit that takes
+            them as independent gets the right covariance.
         residuals: (n,) distance of each point from the fitted limb, px, outward positive.
         limb: the fitted limb in the image, or None for a centroid.
         rms_px: root mean square of the residuals.
