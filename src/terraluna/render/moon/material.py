@@ -83,7 +83,7 @@ class RadiometricMoon:
         x, y, z = (float(value) for value in body.observer_body_km)
         # Two directions a sample: the silhouette is linear between them.
         directions = int(4.0 * math.pi * sampling.radius)
-        silhouette = moon_silhouette(relief, heights.shape[0], (x, y, z), radius, directions, self.relief)
+        silhouette = moon_silhouette(relief, (x, y, z), radius, directions, self.relief)
         displace_limb(
             params,
             np.ascontiguousarray(body.scaled_from_camera),

@@ -130,7 +130,6 @@ class Silhouette:
 @lru_cache(maxsize=4)
 def moon_silhouette(
     relief_m: Pyramid,
-    rows: int,
     observer_km: tuple[float, float, float],
     radius_km: float,
     directions: int,
@@ -139,15 +138,14 @@ def moon_silhouette(
     """Return the silhouette; the last few are kept, since a frame may be made in strips.
 
     Args:
-        relief_m: the relief map.
-        rows: rows of the copy of it that is used.
+        relief_m: the relief map. Its full copy is used for small discs too: the mean silhouette of smoothed ground is
+            half a kilometre lower, since it is the highest ground that shows.
         observer_km: Moon's centre to observer, body-fixed.
         radius_km: of the sphere.
         directions: wished for; at least 64 and at most `MOST_DIRECTIONS` are made.
         exaggeration: factor on the heights.
     """
     observer = np.array(observer_km)
-    heights_m = relief_m.level(round(math.log2(relief_m.shape[0] / rows)))
     angles = even_angles(min(max(directions, 64), MOST_DIRECTIONS))
-    heights = limb_heights_km(heights_m, observer, radius_km, angles, exaggeration)
+    heights = limb_heights_km(relief_m.base, observer, radius_km, angles, exaggeration)
     return Silhouette(limb_frame(observer), heights / radius_km)
