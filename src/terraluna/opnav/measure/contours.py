@@ -37,8 +37,6 @@ class Component:
     Attributes:
         points: (n, 5) outline points: x, y, the unit vector toward the light, and the steepness.
         area: lit pixels.
-        box: row and column of the first pixel, and beyond the last.
-        level: at which the outline was drawn.
         brightness: median of its light.
         saturated: share of full pixels.
         centroid: (3,) light-weighted x, y and the summed light above the sky.
@@ -46,8 +44,6 @@ class Component:
 
     points: Floats
     area: int
-    box: tuple[int, int, int, int]
-    level: float
     brightness: float
     saturated: float
     centroid: Floats
@@ -55,29 +51,18 @@ class Component:
 
 def components(picture: Prepared, least_area: int = 12, most: int = 60) -> list[Component]:
     """Lit regions of a picture, largest first; regions that lost packets cut apart count as one."""
-    from scipy import ndimage
-
     floor = picture.sky + max(SEED_SIGMAS * picture.noise, SEED_SHARE * picture.contrast)
     # Grain would roughen the outlines; a limb keeps its place under a symmetric mean.
     smooth = picture.light
     if picture.noise > _GRAINY * picture.contrast:
+        from scipy import ndimage
+
         smooth = ndimage.uniform_filter(picture.light, 3)
     lit = _lit(smooth, picture.bad, floor if smooth is picture.light else floor - 0.5 * (floor - picture.sky))
-    labels, count = ndimage.label(lit)
-    if count == 0:
-        return []
-    area = np.bincount(labels.ravel(), minlength=count + 1)
-    area[0] = 0
-    boxes = ndimage.find_objects(labels)
-    found = []
-    for number in np.argsort(-area, kind="stable")[:most]:
-        if area[number] < least_area:
-            break
-        rows, columns = boxes[number - 1]
-        found.append(
-            _component(picture, smooth, labels, int(number), (rows.start, columns.start, rows.stop, columns.stop))
-        )
-    return found
+    runs = _runs(lit)
+    region, area = _regions(runs)
+    order = np.argsort(-area, kind="stable")[:most]
+    return [_component(picture, smooth, runs[region == k]) for k in order if area[k] >= least_area]
 
 
 @njit(cache=True)
@@ -85,58 +70,118 @@ def _lit(light: Floats, bad: Bools, floor: float) -> Bools:
     """Pixels above the floor; a lost pixel counts where the nearest good ones above and below it do."""
     h, w = light.shape
     lit = np.zeros((h, w), np.bool_)
+    # First row of the lost stretch that each column is in.
+    start = np.full(w, -1)
     for y in range(h):
         for x in range(w):
-            lit[y, x] = light[y, x] > floor and not bad[y, x]
-    for x in range(w):
-        y = 0
-        while y < h:
-            if not bad[y, x]:
-                y += 1
+            if bad[y, x]:
+                if start[x] < 0:
+                    start[x] = y
                 continue
-            start = y
-            while y < h and bad[y, x]:
-                y += 1
-            if start > 0 and y < h and lit[start - 1, x] and lit[y, x]:
-                for row in range(start, y):
-                    lit[row, x] = True
+            lit[y, x] = light[y, x] > floor
+            if start[x] >= 0:
+                if start[x] > 0 and lit[y, x] and lit[start[x] - 1, x]:
+                    lit[start[x] : y, x] = True
+                start[x] = -1
     return lit
 
 
-def _component(
-    picture: Prepared, smooth: Floats, labels: NDArray[np.int32], number: int, box: tuple[int, int, int, int]
-) -> Component:
-    top, left, bottom, right = box
-    part = np.s_[top:bottom, left:right]
-    own = (labels[part] == number) & ~picture.bad[part]
-    values = picture.light[part][own]
+@njit(cache=True)
+def _root(parent: NDArray[np.int64], k: int) -> int:
+    while parent[k] != k:
+        parent[k] = parent[parent[k]]
+        k = parent[k]
+    return k
+
+
+def _runs(lit: Bools) -> NDArray[np.int64]:
+    """Runs (n, 3) of lit pixels in reading order: row, first column, column beyond the last.
+
+    The frame's border counts as lost, so that no run goes on in the next row.
+    """
+    flat = lit.ravel()
+    start, stop = (np.flatnonzero(flat[1:] != flat[:-1]) + 1).reshape(-1, 2).T
+    row, first = np.divmod(start, lit.shape[1])
+    return np.column_stack((row, first, first + stop - start))
+
+
+@njit(cache=True)
+def _regions(runs: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Region (n,) of each run, numbered by their first pixels, and areas (regions,).
+
+    Runs of neighbouring rows that share a column are one region.
+    """
+    n = len(runs)
+    parent = np.arange(n)
+    above = 0
+    for i in range(n):
+        y, left, right = runs[i, 0], runs[i, 1], runs[i, 2]
+        while runs[above, 0] < y - 1 or (runs[above, 0] == y - 1 and runs[above, 2] <= left):
+            above += 1
+        j = above
+        while runs[j, 0] == y - 1 and runs[j, 1] < right:
+            a, b = _root(parent, i), _root(parent, j)
+            parent[max(a, b)] = min(a, b)
+            j += 1
+    region = np.empty(n, np.int64)
+    area = np.zeros(n, np.int64)
+    count = 0
+    for i in range(n):
+        # A root is the first run of its region.
+        root = _root(parent, i)
+        if root == i:
+            region[i] = count
+            count += 1
+        else:
+            region[i] = region[root]
+        area[region[i]] += runs[i, 2] - runs[i, 1]
+    return region, area[:count].copy()
+
+
+@njit(cache=True)
+def _light_of(
+    light: Floats, bad: Bools, full: Bools, runs: NDArray[np.int64], sky: float
+) -> tuple[Floats, float, Floats]:
+    """Light (n,) of a region's good pixels, the share of full ones, and the centroid (3,) as in `Component`."""
+    values = np.empty(np.sum(runs[:, 2] - runs[:, 1]))
+    n = 0
+    saturated = 0
+    x_sum = y_sum = total = 0.0
+    for k in range(len(runs)):
+        y = runs[k, 0]
+        for x in range(runs[k, 1], runs[k, 2]):
+            if bad[y, x]:
+                continue
+            values[n] = light[y, x]
+            n += 1
+            saturated += full[y, x]
+            above = light[y, x] - sky
+            total += above
+            x_sum += above * x
+            y_sum += above * y
+    if n == 0:
+        return values[:0], 0.0, np.array([np.nan, np.nan, 0.0])
+    return values[:n], saturated / n, np.array([x_sum / total, y_sum / total, total])
+
+
+def _component(picture: Prepared, smooth: Floats, runs: NDArray[np.int64]) -> Component:
+    values, saturated, centroid = _light_of(picture.light, picture.bad, picture.full, runs, picture.sky)
     if not values.size:
-        return Component(np.zeros((0, 5)), 0, box, picture.sky, picture.sky, 0.0, np.array([np.nan, np.nan, 0.0]))
-    sample = values[:: max(1, values.size // 4000)]
-    brightness = float(np.median(sample))
+        return Component(np.zeros((0, 5)), 0, picture.sky, 0.0, centroid)
+    brightness = float(np.median(values[:: max(1, values.size // 4000)]))
     level = picture.sky + max(EDGE_SHARE * (brightness - picture.sky), 4.0 * picture.noise)
     dark = picture.sky + max(_SKY_SHARE * (level - picture.sky), 4.0 * picture.noise)
-    points = _outline(smooth, picture.bad, labels, number, top, left, bottom, right, level, dark)
+    points = _outline(smooth, picture.bad, runs, level, dark)
     if len(points):
         points = points[points[:, 4] >= _STEEP * float(np.percentile(points[:, 4], 90))]
-    above = np.where(own, picture.light[part] - picture.sky, 0.0)
-    total = float(above.sum())
-    x = float(above.sum(axis=0) @ np.arange(left, right)) / total
-    y = float(above.sum(axis=1) @ np.arange(top, bottom)) / total
-    saturated = float(np.count_nonzero(picture.full[part] & own)) / values.size
-    return Component(points, int(values.size), box, level, brightness, saturated, np.array([x, y, total]))
+    return Component(points, values.size, brightness, saturated, centroid)
 
 
 @njit(cache=True)
 def _outline(
     light: Floats,
     bad: Bools,
-    labels: NDArray[np.int32],
-    number: int,
-    top: int,
-    left: int,
-    bottom: int,
-    right: int,
+    runs: NDArray[np.int64],
     level: float,
     dark: float,
 ) -> Floats:
@@ -145,9 +190,12 @@ def _outline(
     room = 1024
     out = np.empty((room, 5))
     n = 0
-    for y in range(max(top, 2), min(bottom, h - 2)):
-        for x in range(max(left, 2), min(right, w - 2)):
-            if labels[y, x] != number or bad[y, x] or light[y, x] <= level:
+    for k in range(len(runs)):
+        y = runs[k, 0]
+        if y < 2 or y >= h - 2:
+            continue
+        for x in range(max(runs[k, 1], 2), min(runs[k, 2], w - 2)):
+            if bad[y, x] or light[y, x] <= level:
                 continue
             for side in range(4):
                 dx = 1 if side == 0 else (-1 if side == 1 else 0)

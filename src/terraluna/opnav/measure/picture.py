@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,7 +134,8 @@ def _without_smear(light: Floats, bad: Bools, sky: float, noise: float) -> Float
     more.
     """
     # A look at a few rows finds the frames without trails, which are most of them.
-    if not np.any(np.median(light[:: max(1, len(light) // _GLANCE_ROWS)], axis=0) > sky + 2.0 * noise):
+    glance = light[:: max(1, len(light) // _GLANCE_ROWS)] > sky + 2.0 * noise
+    if not np.any(2 * np.count_nonzero(glance, axis=0) > len(glance)):
         return light
     thin = light[::4]
     middle = np.median(thin, axis=0)
@@ -162,13 +164,20 @@ def _saturation(array: NDArray[Any], light: Floats, options: MeasureOptions) -> 
         if array.dtype.kind == "f" or not _near_full_scale(top):
             # A flat disc piles up at its own brightness; only the end of a converter's range is saturation.
             return float("nan"), np.zeros(light.shape, np.bool_)
-        piled = int(np.count_nonzero(values >= level))
-        if not top > 0.0 or piled < 9 or piled < 2 * np.count_nonzero((values >= level - band) & (values < level)):
+        piled = _count_from(values, level)
+        if not top > 0.0 or piled < 9 or piled < 2 * (_count_from(values, level - band) - piled):
             return float("nan"), np.zeros(light.shape, np.bool_)
-    if array.ndim == 2:
-        return level, light >= level
-    full = (array[:, :, 0] >= level) | (array[:, :, 1] >= level) | (array[:, :, 2] >= level)
-    return level, np.asarray(full)
+    full = array >= _whole(array, level)
+    return level, np.asarray(full if array.ndim == 2 else full[:, :, 0] | full[:, :, 1] | full[:, :, 2])
+
+
+def _whole(array: NDArray[Any], level: float) -> float | int:
+    """The level as pixels of integers reach it: to compare them with a float would convert the picture."""
+    return math.ceil(level) if array.dtype.kind in "ui" else level
+
+
+def _count_from(values: NDArray[Any], level: float) -> int:
+    return int(np.count_nonzero(values >= _whole(values, level)))
 
 
 @njit(cache=True)
@@ -237,7 +246,7 @@ def lost_blocks(light: Floats, bad: Bools) -> None:
     _mark_lost(light, bad, _BLOCK, _FLAT_RUN, _JUMP, _JUMPING_BLOCKS)
 
 
-@njit(cache=True)
+@njit(cache=True, fastmath={"reassoc", "contract"})
 def _tiles(light: Floats, bad: Bools, size: int) -> tuple[Floats, Floats]:
     """Mean and standard deviation of the tiles that have no bad pixel; NaN for the others."""
     rows, columns = light.shape[0] // size, light.shape[1] // size
@@ -247,16 +256,17 @@ def _tiles(light: Floats, bad: Bools, size: int) -> tuple[Floats, Floats]:
         for c in range(columns):
             total = 0.0
             square = 0.0
-            whole = True
+            lost = 0
             pivot = light[r * size, c * size]
             for y in range(r * size, (r + 1) * size):
-                for x in range(c * size, (c + 1) * size):
-                    if bad[y, x]:
-                        whole = False
-                    v = light[y, x] - pivot
+                values = light[y, c * size : (c + 1) * size]
+                spoilt = bad[y, c * size : (c + 1) * size]
+                for x in range(size):
+                    lost += spoilt[x]
+                    v = values[x] - pivot
                     total += v
                     square += v * v
-            if whole:
+            if lost == 0:
                 n = size * size
                 mean[r * columns + c] = total / n + pivot
                 spread[r * columns + c] = np.sqrt(max(square / n - (total / n) ** 2, 0.0))
@@ -279,7 +289,9 @@ def levels(light: Floats, bad: Bools) -> tuple[float, float, float]:
     count = max(3, int(_SKY_SHARE * mean.size))
     order = np.argsort(mean, kind="stable")[: max(count, mean.size // 10)]
     sky, noise = float(np.median(mean[order])), float(np.median(spread[order]))
-    bright = float(np.partition(sample, int(0.999 * (sample.size - 1)))[int(0.999 * (sample.size - 1))])
-    # A small disc may cover less than 0.1 % of the frame.
-    peak = float(np.partition(sample, -3)[-3]) if sample.size > 3 else bright
+    # Ranks from the top. A small disc may cover less than 0.1 % of the frame: the third brightest pixel tells of it.
+    rank, third = sample.size - int(0.999 * (sample.size - 1)), min(3, sample.size)
+    above = sample[sample > sky + noise]
+    ordered = np.partition(above if above.size >= max(rank, third) else sample, (-rank, -third))
+    bright, peak = float(ordered[-rank]), float(ordered[-third])
     return sky, max(noise, 1e-12 * max(abs(sky), 1.0)), max(bright, sky + 0.5 * (peak - sky))
