@@ -89,6 +89,9 @@ def _consensus(points: Floats, trials: int, least: float, most: float, seed: int
         tolerance = min(max(0.8, 0.006 * r), 2.5)
         score = 0.0
         for m in range(n):
+            if score + (n - m) <= best_score:
+                # Not even if all the others were on it.
+                break
             dx = x - points[m, 0]
             dy = y - points[m, 1]
             distance = np.sqrt(dx * dx + dy * dy)
@@ -169,14 +172,17 @@ def find_circles(points: Floats, least_radius: float, most_radius: float, most: 
 
 def _polish(points: Floats, index: NDArray[np.intp], x: float, y: float, r: float) -> Circle | None:
     own = points[index]
+    on, outside = classify(own, x, y, r)
     for _ in range(4):
-        on, _ = classify(own, x, y, r)
         if np.count_nonzero(on) < 8:
             return None
         x, y, r = algebraic_circle(own[on, :2])
         if not np.isfinite(r):
             return None
-    on, outside = classify(own, x, y, r)
+        before = on
+        on, outside = classify(own, x, y, r)
+        if np.array_equal(on, before):
+            break
     if np.count_nonzero(on) < 8:
         return None
     inliers = np.zeros(len(points), np.bool_)
