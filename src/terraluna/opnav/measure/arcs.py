@@ -18,12 +18,12 @@ _LEAST_STEP = 0.12
 """Stretches with a smaller share of the brightest limb's step are too near the terminator."""
 
 
-@njit(cache=True)
-def _robust(angle: Floats, offset: Floats, variance: Floats, use: Bools, turns: int) -> tuple[Floats, float]:
+@njit(cache=True, error_model="numpy")
+def _robust(
+    cos: Floats, sin: Floats, offset: Floats, variance: Floats, use: Bools, turns: int
+) -> tuple[Floats, float]:
     """Shift and growth (3,) of a circle by re-weighted least squares over the used points, and the scatter."""
-    n = len(angle)
-    cos = np.cos(angle)
-    sin = np.sin(angle)
+    n = len(cos)
     weight = np.where(use, 1.0 / variance, 0.0)
     x: Floats = np.zeros(3)
     scale = 1.0
@@ -68,24 +68,26 @@ def _robust(angle: Floats, offset: Floats, variance: Floats, use: Bools, turns: 
     return x, scale
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _scan(
     angle: Floats, offset: Floats, variance: Floats, directions: int, half: float, floor: float
 ) -> tuple[float, Floats]:
     """Best score of the sunward halves tried, and its circle's shift and growth."""
     n = len(angle)
+    cos = np.cos(angle)
+    sin = np.sin(angle)
     best = -np.inf
     start = np.zeros(3)
     for k in range(directions):
         middle = 2.0 * np.pi * k / directions
-        near = np.abs((angle - middle + np.pi) % (2.0 * np.pi) - np.pi) < half
+        near = cos * np.cos(middle) + sin * np.sin(middle) > np.cos(half)
         if np.count_nonzero(near) < 6:
             continue
-        x, scale = _robust(angle, offset, variance, near, 4)
+        x, scale = _robust(cos, sin, offset, variance, near, 4)
         width = max(0.2, floor, 2.5 * scale)
         score = 0.0
         for i in range(n):
-            residual = offset[i] - x[0] * np.cos(angle[i]) - x[1] * np.sin(angle[i]) - x[2]
+            residual = offset[i] - x[0] * cos[i] - x[1] * sin[i] - x[2]
             score += max(1.0 - (residual / width) ** 2, 0.0)
             if residual > 2.0 * width:
                 score -= 2.0
@@ -123,11 +125,10 @@ def lit_arc(
     if len(index) < 8:
         return chosen
     a, d, v = angle[index], offset[index], np.maximum(variance[index], 1e-4)
-    every = np.ones(len(a), np.bool_)
     step_over = max(1, len(a) // 250)
     best, start = _scan(a[::step_over], d[::step_over], v[::step_over], _DIRECTIONS, _HALF_RAD, floor_px)
     if not np.isfinite(best):
-        start, _ = _robust(a, d, v, every, 5)
+        start, _ = _robust(np.cos(a), np.sin(a), d, v, np.ones(len(a), np.bool_), 5)
     keep = _grow(a, d, v, start, floor_px)
     chosen[index[keep]] = True
     return chosen
@@ -160,7 +161,7 @@ def _grow(a: Floats, d: Floats, v: Floats, start: Floats, floor: float) -> Bools
             return np.zeros(n, np.bool_)
         if same:
             break
-        x, _ = _robust(a, d, v, keep, 4)
+        x, _ = _robust(cos, sin, d, v, keep, 4)
         residual = d - x[0] * cos - x[1] * sin - x[2]
     return keep
 

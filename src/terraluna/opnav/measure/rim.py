@@ -34,10 +34,10 @@ class RimPixels:
     angle: Floats
 
 
-@njit(cache=True)
-def _polar(table: Floats, slope: Floats, angle: float) -> tuple[float, float]:
+@njit(cache=True, error_model="numpy")
+def _polar(table: Floats, slope: Floats, turn: float) -> tuple[float, float]:
     n = len(table)
-    place = (angle / (2.0 * math.pi)) % 1.0 * n
+    place = turn * n
     i = int(place)
     part = place - i
     if i >= n:
@@ -46,7 +46,7 @@ def _polar(table: Floats, slope: Floats, angle: float) -> tuple[float, float]:
     return table[i] + part * (table[j] - table[i]), slope[i] + part * (slope[j] - slope[i])
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _collect(
     light: Floats,
     bad: Bools,
@@ -95,12 +95,14 @@ def _collect(
             for x in range(first, last + 1):
                 dx = x - cx
                 r = math.sqrt(dx * dx + dy * dy)
-                angle = math.atan2(dy, dx)
-                rim, lean = _polar(polar, slant, angle)
+                turn = math.atan2(dy, dx) / (2.0 * math.pi)
+                if turn < 0.0:
+                    turn += 1.0
+                rim, lean = _polar(polar, slant, turn)
                 d = (rim - r) * lean
                 if d > inner or d < -outer:
                     continue
-                b = int((angle / (2.0 * math.pi)) % 1.0 * bins)
+                b = int(turn * bins)
                 if b >= bins:
                     b = 0
                 lost = bad[y, x]

@@ -82,7 +82,7 @@ def within(angle: Floats, middle: float, half: float) -> Bools:
     return np.asarray(np.abs((angle - middle + np.pi) % (2.0 * np.pi) - np.pi) < half)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _rings(
     light: Floats,
     bad: Bools,
@@ -109,7 +109,9 @@ def _rings(
             square = dx * dx + dy * dy
             if square > largest * largest or square < smallest * smallest:
                 continue
-            turn = (math.atan2(dy, dx) / (2.0 * math.pi)) % 1.0
+            turn = math.atan2(dy, dx) / (2.0 * math.pi)
+            if turn < 0.0:
+                turn += 1.0
             depth = polar[min(int(turn * n), n - 1)] - math.sqrt(square)
             if depths[0] < depth < depths[1]:
                 ring = 0
