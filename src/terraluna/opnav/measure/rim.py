@@ -35,6 +35,23 @@ class RimPixels:
 
 
 @njit(cache=True, error_model="numpy")
+def turn_of(dx: float, dy: float) -> float:
+    """Polar angle of a direction in turns, 0 to 1, to 3e-9: Abramowitz and Stegun 4.4.49, faster than atan2."""
+    ax, ay = abs(dx), abs(dy)
+    x = min(ax, ay) / max(ax, ay, 1e-300)
+    s = x * x
+    angle = 0.0028662257
+    for a in (-0.0161657367, 0.0429096138, -0.0752896400, 0.1065626393, -0.1420889944, 0.1999355085, -0.3333314528):
+        angle = angle * s + a
+    turn = (angle * s + 1.0) * x / (2.0 * math.pi)
+    if ay > ax:
+        turn = 0.25 - turn
+    if dx < 0.0:
+        turn = 0.5 - turn
+    return 1.0 - turn if dy < 0.0 else turn
+
+
+@njit(cache=True, error_model="numpy")
 def _polar(table: Floats, slope: Floats, turn: float) -> tuple[float, float]:
     n = len(table)
     place = turn * n
@@ -95,9 +112,7 @@ def _collect(
             for x in range(first, last + 1):
                 dx = x - cx
                 r = math.sqrt(dx * dx + dy * dy)
-                turn = math.atan2(dy, dx) / (2.0 * math.pi)
-                if turn < 0.0:
-                    turn += 1.0
+                turn = turn_of(dx, dy)
                 rim, lean = _polar(polar, slant, turn)
                 d = (rim - r) * lean
                 if d > inner or d < -outer:

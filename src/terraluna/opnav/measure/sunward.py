@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 
 from terraluna.opnav.measure.picture import Bools, Prepared
+from terraluna.opnav.measure.rim import turn_of
 from terraluna.opnav.measure.shapes import Polar
 from terraluna.opnav.types import Floats
 
@@ -109,9 +110,7 @@ def _rings(
             square = dx * dx + dy * dy
             if square > largest * largest or square < smallest * smallest:
                 continue
-            turn = math.atan2(dy, dx) / (2.0 * math.pi)
-            if turn < 0.0:
-                turn += 1.0
+            turn = turn_of(dx, dy)
             depth = polar[min(int(turn * n), n - 1)] - math.sqrt(square)
             if depths[0] < depth < depths[1]:
                 ring = 0
