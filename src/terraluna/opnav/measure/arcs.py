@@ -19,9 +19,7 @@ _LEAST_STEP = 0.12
 
 
 @njit(cache=True, error_model="numpy")
-def _robust(
-    cos: Floats, sin: Floats, offset: Floats, variance: Floats, use: Bools, turns: int
-) -> tuple[Floats, float]:
+def _robust(cos: Floats, sin: Floats, offset: Floats, variance: Floats, use: Bools, turns: int) -> tuple[Floats, float]:
     """Shift and growth (3,) of a circle by re-weighted least squares over the used points, and the scatter."""
     n = len(cos)
     weight = np.where(use, 1.0 / variance, 0.0)

@@ -44,7 +44,11 @@ class Edges:
     inside: Floats
 
 
-@njit(cache=True)
+_FAINT = 1.0
+"""Stretches whose step at the expected place is below the scatter of their pixels are dark: no edge is sought there."""
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract", "reassoc", "arcp", "nsz"})
 def _fit(
     start: NDArray[np.int64],
     depth: Floats,
@@ -178,6 +182,8 @@ def _fit(
                 g1 += w * f * miss
                 g2 += w * d * miss
             if used < least:
+                break
+            if turn == (0 if wide else 1) and not signed and a < _FAINT * math.sqrt(rss / used):
                 break
             if turn == 0 and not wide:
                 det = n00 * n11 - n01 * n01
