@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numba import njit
 
 from terraluna.errors import GeometryError
 from terraluna.opnav.types import Floats, Unprojector
@@ -260,6 +261,26 @@ class LimbFit:
     gain: Floats
 
 
+def _derivatives(limb: CircleLimb | EllipseLimb | ConeLimb, points: Floats, residual: Floats) -> Floats:
+    """Change (n, p) of the points' residuals by each parameter."""
+    if isinstance(limb, CircleLimb):
+        distance = residual + limb.radius
+        return np.column_stack(
+            ((limb.x - points[:, 0]) / distance, (limb.y - points[:, 1]) / distance, np.full(len(points), -1.0))
+        )
+    steps = limb.steps()
+    moved = [limb.moved(step).residuals(points) for step in np.diag(steps)]
+    return np.column_stack([(m - residual) / h for m, h in zip(moved, steps, strict=True)])
+
+
+@njit(cache=True)
+def _huber_weights(residual: Floats, base: Floats) -> Floats:
+    """Weights (n,) from the inverse variances ``base``, lower where a residual exceeds the typical one."""
+    size = np.abs(residual) * np.sqrt(base)
+    scale = max(1.4826 * np.median(size), 1e-9)
+    return base * np.minimum(_HUBER * scale / np.maximum(size, 1e-12), 1.0)
+
+
 def fit_limb(
     limb: CircleLimb | EllipseLimb | ConeLimb, points: Floats, variance: Floats, *, robust: bool = True
 ) -> LimbFit | None:
@@ -279,18 +300,8 @@ def fit_limb(
         residual = limb.residuals(points)
         if not np.isfinite(residual).all():
             return None
-        steps = limb.steps()
-        columns = []
-        for k, h in enumerate(steps):
-            step = np.zeros(len(steps))
-            step[k] = h
-            columns.append((limb.moved(step).residuals(points) - residual) / h)
-        design = np.column_stack(columns)
-        weight = base
-        if robust:
-            scale = 1.4826 * float(np.median(np.abs(residual * np.sqrt(base))))
-            z = np.abs(residual) * np.sqrt(base) / max(scale, 1e-9)
-            weight = base * np.where(z > _HUBER, _HUBER / np.maximum(z, 1e-12), 1.0)
+        design = _derivatives(limb, points, residual)
+        weight = _huber_weights(residual, base) if robust else base
         # The columns differ by orders of magnitude (rad and px): solve in scaled unknowns.
         size = np.sqrt((design**2 * weight[:, None]).sum(axis=0))
         if not (size > 0.0).all():
@@ -307,7 +318,7 @@ def fit_limb(
     else:
         return None
     residual = limb.residuals(points)
-    freedom = max(len(points) - len(steps), 1)
+    freedom = max(len(points) - design.shape[1], 1)
     chi = float(np.sum(weight * residual**2)) / freedom
     inverse = np.linalg.inv(normal) / np.outer(size, size)
     # Points' variances are estimated from the pixels; terrain and clouds scatter more and raise the covariance.
