@@ -64,7 +64,7 @@ def _stack(
     return mean, count
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _sector_costs(
     grid: Floats, mean: Floats, count: Floats, table: Floats, reach: float, step: float, ridge: float
 ) -> tuple[Floats, Floats]:

@@ -59,21 +59,28 @@ def sunward(picture: Prepared, polar: Polar, blur: float, others: Floats) -> tup
     outer, inner = sums[:, known] / counts[:, known] - picture.sky
     ratio = outer / np.maximum(inner, picture.noise)
     angle = (np.arange(_SECTORS)[known] + 0.5) * (2.0 * np.pi / _SECTORS)
+    mean, x, y, scatter = _harmonic(angle, ratio)
+    size = math.hypot(x, y)
+    if not (size > _LEAST_HARMONIC * mean > 0.0 and size > _LEAST_SIGMAS * scatter):
+        return nothing
+    return math.atan2(y, x), _WIDE_RAD if size > _CLEAR * mean else _NARROW_RAD
+
+
+@njit(cache=True)
+def _harmonic(angle: Floats, ratio: Floats) -> tuple[float, float, float, float]:
+    """Mean, cosine and sine part of a ratio over angle (n,) by robust least squares, and the scatter about them."""
     design = np.column_stack((np.ones(len(angle)), np.cos(angle), np.sin(angle)))
+    across = np.ascontiguousarray(design.T)
     weight = np.ones(len(angle))
     solution = np.zeros(3)
     residual = ratio
     for _ in range(_TURNS):
-        solution = np.linalg.solve(design.T @ (design * weight[:, None]), design.T @ (weight * ratio))
+        solution = np.linalg.solve((across * weight) @ design, across @ (weight * ratio))
         residual = ratio - design @ solution
-        scale = max(1.4826 * float(np.median(np.abs(residual))), 1e-9)
+        scale = max(1.4826 * np.median(np.abs(residual)), 1e-9)
         weight = 1.0 / np.maximum(np.abs(residual) / (_HUBER * scale), 1.0)
-    mean, x, y = solution
-    scatter = math.sqrt(float(np.sum(weight * residual**2) / np.sum(weight)))
-    size = float(np.hypot(x, y))
-    if not (size > _LEAST_HARMONIC * mean > 0.0 and size > _LEAST_SIGMAS * scatter):
-        return nothing
-    return float(np.arctan2(y, x)), _WIDE_RAD if size > _CLEAR * mean else _NARROW_RAD
+    scatter = math.sqrt(np.sum(weight * residual**2) / np.sum(weight))
+    return solution[0], solution[1], solution[2], scatter
 
 
 def within(angle: Floats, middle: float, half: float) -> Bools:
