@@ -166,11 +166,11 @@ def fit_profile(
     plain = np.vstack((np.ones(len(mean)), np.zeros((2, len(mean)))))
     if not filled.any():
         return Profile(float(blurs[len(blurs) // 2]), shares=plain)
+    known_mean, known_count = mean[filled], count[filled]
     best: tuple[float, float, bool, float] | None = None
     for tail, air in product(tails, airs):
-        costs = np.array(
-            [_costs(grid, mean[filled], count[filled], profile_table(radius, float(b), tail, air))[0] for b in blurs]
-        )
+        tables = [profile_table(radius, float(b), tail, air) for b in blurs]
+        costs = np.array([_costs(grid, known_mean, known_count, table)[0] for table in tables])
         total = float(costs.min(axis=0).sum())
         if best is None or total < best[0]:
             # The median over the sectors: near the cusps the limb's brightness falls so fast inward that it looks
@@ -180,7 +180,7 @@ def fit_profile(
     assert best is not None
     _, tail, air, blur = best
     table = profile_table(radius, blur, tail, air)
-    _, fits = _costs(grid, mean[filled], count[filled], table)
+    _, fits = _costs(grid, known_mean, known_count, table)
     deep = int((3.0 + TABLE_REACH) / TABLE_STEP)
     step, root, curve = np.maximum(fits[:, 0], 0.0), fits[:, 1], fits[:, 3]
     top = step + root * table[2, deep] + curve * table[4, deep]

@@ -87,18 +87,28 @@ def profile_table(radius: float, blur: float, tail: float = 0.0, air: bool = Fal
         air: the edge is that of the Earth's air, and depths count from its half light.
     """
     core = blur / math.sqrt(1.0 + tail * (WIDER**2 - 1.0))
-    narrow = _at(radius, core, air)
-    return narrow if tail == 0.0 else (1.0 - tail) * narrow + tail * _at(radius, WIDER * core, air)
+    narrow, wide = _step(core, 0.2, _SIGMA_GRID), _step(WIDER * core, 0.2, _SIGMA_GRID)
+    return _mixed(_step(radius, 1.0, _RADIUS_GRID), narrow, wide, tail, air)
+
+
+def _step(value: float, least: float, grid: float) -> int:
+    """Nearest step of a grid in the logarithm."""
+    return round(math.log(max(value, least)) / grid)
+
+
+@lru_cache(maxsize=1024)
+def _mixed(radius: int, core: int, wide: int, tail: float, air: bool) -> Floats:
+    narrow = _kept_table(radius, core, air)
+    if tail == 0.0:
+        return narrow
+    table = (1.0 - tail) * narrow + tail * _kept_table(radius, wide, air)
+    table.flags.writeable = False
+    return table
 
 
 def air_scale_px(radius: float) -> float:
     """Scale height of the air of an Earth of this radius, px."""
     return AIR_SCALE_KM / EARTH_RADII_KM[0] * radius
-
-
-def _at(radius: float, sigma: float, air: bool) -> Floats:
-    radius_step = round(math.log(max(radius, 1.0)) / _RADIUS_GRID)
-    return _kept_table(radius_step, round(math.log(max(sigma, 0.2)) / _SIGMA_GRID), air)
 
 
 @lru_cache(maxsize=1024)

@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 
 from terraluna.errors import GeometryError
+from terraluna.opnav.measure.rim import slope_of
 from terraluna.opnav.types import Floats, Unprojector
 from terraluna.opnav.vectors import tangent_basis, unit
 from terraluna.scene.limb import Ellipse, fit_ellipse
@@ -109,17 +110,22 @@ class EllipseLimb:
         e = self.ellipse()
         if not e.semi_minor > 0.0:
             return np.full(len(points), np.nan)
-        c, s = np.cos(e.angle), np.sin(e.angle)
-        dx, dy = points[:, 0] - e.x, points[:, 1] - e.y
-        u, v = c * dx + s * dy, c * dy - s * dx
-        # The distance along the gradient of sqrt(u^2/a^2 + v^2/b^2), which is linear along every ray from the centre.
-        q = np.sqrt((u / e.semi_major) ** 2 + (v / e.semi_minor) ** 2)
-        slope = np.sqrt((u / e.semi_major**2) ** 2 + (v / e.semi_minor**2) ** 2) / np.maximum(q, 1e-12)
-        return np.asarray((q - 1.0) / np.maximum(slope, 1e-12))
+        return _outside_ellipse(points, e.x, e.y, e.semi_major, e.semi_minor, e.angle)
 
     def steps(self) -> Floats:
         """Steps (5,)."""
         return np.full(5, 1e-3)
+
+
+@njit(cache=True)
+def _outside_ellipse(points: Floats, x: float, y: float, a: float, b: float, angle: float) -> Floats:
+    c, s = np.cos(angle), np.sin(angle)
+    dx, dy = points[:, 0] - x, points[:, 1] - y
+    u, v = (c * dx + s * dy) / a, (c * dy - s * dx) / b
+    # The distance along the gradient of sqrt(u^2/a^2 + v^2/b^2), which is linear along every ray from the centre.
+    q = np.sqrt(u**2 + v**2)
+    slope = np.sqrt((u / a) ** 2 + (v / b) ** 2) / np.maximum(q, 1e-12)
+    return (q - 1.0) / np.maximum(slope, 1e-12)
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,11 +208,9 @@ class Polar:
         """Points (n, 2) at polar angles, moved outward along the limb's normal by ``outward`` (n,) px."""
         n = len(self.radius)
         grid = np.arange(n + 1) * (2.0 * np.pi / n)
-        closed = np.append(self.radius, self.radius[0])
-        slope = np.append(np.roll(self.radius, -1) - np.roll(self.radius, 1), 0.0) * (n / (4.0 * np.pi))
-        slope[-1] = slope[0]
         a = angles % (2.0 * np.pi)
-        r, dr = np.interp(a, grid, closed), np.interp(a, grid, slope)
+        slope = slope_of(self.radius)
+        r, dr = (np.interp(a, grid, np.append(table, table[0])) for table in (self.radius, slope))
         cos, sin = np.cos(a), np.sin(a)
         size = np.hypot(r, dr)
         nx, ny = (r * cos + dr * sin) / size, (r * sin - dr * cos) / size
