@@ -197,6 +197,8 @@ def _outline(
         for x in range(max(runs[k, 1], 2), min(runs[k, 2], w - 2)):
             if bad[y, x] or light[y, x] <= level:
                 continue
+            if min(light[y, x - 1], light[y, x + 1], light[y - 1, x], light[y + 1, x]) > level:
+                continue
             for side in range(4):
                 dx = 1 if side == 0 else (-1 if side == 1 else 0)
                 dy = 1 if side == 2 else (-1 if side == 3 else 0)
