@@ -125,7 +125,8 @@ def _outside_ellipse(points: Floats, x: float, y: float, a: float, b: float, ang
     # The distance along the gradient of sqrt(u^2/a^2 + v^2/b^2), which is linear along every ray from the centre.
     q = np.sqrt(u**2 + v**2)
     slope = np.sqrt((u / a) ** 2 + (v / b) ** 2) / np.maximum(q, 1e-12)
-    return (q - 1.0) / np.maximum(slope, 1e-12)
+    outside: Floats = (q - 1.0) / np.maximum(slope, 1e-12)
+    return outside
 
 
 @dataclass(frozen=True, eq=False)
@@ -282,7 +283,8 @@ def _huber_weights(residual: Floats, base: Floats) -> Floats:
     """Weights (n,) from the inverse variances ``base``, lower where a residual exceeds the typical one."""
     size = np.abs(residual) * np.sqrt(base)
     scale = max(1.4826 * np.median(size), 1e-9)
-    return base * np.minimum(_HUBER * scale / np.maximum(size, 1e-12), 1.0)
+    weight: Floats = base * np.minimum(_HUBER * scale / np.maximum(size, 1e-12), 1.0)
+    return weight
 
 
 def fit_limb(

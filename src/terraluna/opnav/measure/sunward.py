@@ -58,7 +58,7 @@ def sunward(picture: Prepared, polar: Polar, blur: float, others: Floats) -> tup
         return nothing
     outer, inner = sums[:, known] / counts[:, known] - picture.sky
     ratio = outer / np.maximum(inner, picture.noise)
-    angle = (np.arange(_SECTORS)[known] + 0.5) * (2.0 * np.pi / _SECTORS)
+    angle = np.asarray((np.arange(_SECTORS)[known] + 0.5) * (2.0 * np.pi / _SECTORS), dtype=np.float64)
     mean, x, y, scatter = _harmonic(angle, ratio)
     size = math.hypot(x, y)
     if not (size > _LEAST_HARMONIC * mean > 0.0 and size > _LEAST_SIGMAS * scatter):
