@@ -40,6 +40,7 @@ class Candidate:
         share: of the region's outer outline on the circle.
         arc_rad: covered angle.
         first: whether it is the region's main disc.
+        regions: how many lit regions the picture has.
     """
 
     circle: tuple[float, float, float]
@@ -48,6 +49,7 @@ class Candidate:
     share: float
     arc_rad: float
     first: bool
+    regions: int = 1
 
 
 def find_candidates(picture: Prepared, options: MeasureOptions) -> tuple[list[Candidate], list[str]]:
@@ -55,7 +57,8 @@ def find_candidates(picture: Prepared, options: MeasureOptions) -> tuple[list[Ca
     found: list[Candidate] = []
     why: list[str] = []
     longest = max(picture.light.shape)
-    for component in components(picture):
+    regions = components(picture)
+    for component in regions:
         if len(component.points) < _FEW or len(found) >= options.max_bodies:
             continue
         main = True
@@ -72,6 +75,7 @@ def find_candidates(picture: Prepared, options: MeasureOptions) -> tuple[list[Ca
                 circle.share,
                 circle.arc_rad,
                 main,
+                len(regions),
             )
             if not any(_same(candidate, other) for other in found):
                 found.append(candidate)
