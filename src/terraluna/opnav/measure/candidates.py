@@ -40,7 +40,7 @@ class Candidate:
         share: of the region's outer outline on the circle.
         arc_rad: covered angle.
         first: whether it is the region's main disc.
-        regions: how many lit regions the picture has.
+        apart: how many lit regions the picture has beside this disc.
     """
 
     circle: tuple[float, float, float]
@@ -49,7 +49,7 @@ class Candidate:
     share: float
     arc_rad: float
     first: bool
-    regions: int = 1
+    apart: int = 0
 
 
 def find_candidates(picture: Prepared, options: MeasureOptions) -> tuple[list[Candidate], list[str]]:
@@ -75,12 +75,17 @@ def find_candidates(picture: Prepared, options: MeasureOptions) -> tuple[list[Ca
                 circle.share,
                 circle.arc_rad,
                 main,
-                len(regions),
+                _apart(regions, circle),
             )
             if not any(_same(candidate, other) for other in found):
                 found.append(candidate)
             main = False
     return found[: options.max_bodies], why
+
+
+def _apart(regions: list[Component], circle: Circle) -> int:
+    """How many regions lie outside a disc; clouds beyond a terminator lie inside."""
+    return sum(bool(np.hypot(c.centroid[0] - circle.x, c.centroid[1] - circle.y) > circle.radius) for c in regions)
 
 
 def _same(a: Candidate, b: Candidate) -> bool:

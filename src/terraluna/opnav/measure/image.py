@@ -33,9 +33,9 @@ _WELL_KNOWN_DEG = 60.0
 _MOST_ROUGH_PX = 1.0
 """Circles of clouds are rougher than the limb of a body before them."""
 
-_MOST_REGIONS = 30
+_MOST_APART = 30
 """An exposure in which a sunlit disc isn't full shows few stars, and none that cover a dozen pixels; frames with bodies
-have up to four lit regions, star fields and galaxies 60 (where the count ends)."""
+have up to four lit regions beside a disc, star fields and galaxies 60 (where the count ends)."""
 
 _STAY_PX = 3.0
 _STAY_SHARE = 0.1
@@ -95,7 +95,7 @@ def measure_image(
         if body is None:
             why.append("no_limb")
             continue
-        if candidate.regions > _MOST_REGIONS and "overexposed" not in body.reasons:
+        if candidate.apart > _MOST_APART and "overexposed" not in body.reasons:
             why.append("too_many_sources")
             continue
         bodies.append(body)
