@@ -80,14 +80,16 @@ def sky_share(picture: Prepared, body: MeasuredBody, others: Sequence[MeasuredBo
     reach = (inner + width * (np.arange(_RADIAL) + 0.5) / _RADIAL)[:, None]
     x, y = body.x + reach * np.cos(angle), body.y + reach * np.sin(angle)
     seen, light = _values(picture, x, y)
-    in_frame = seen.copy()
+    enclosed = False
     for other in others:
-        seen &= np.hypot(x - other.x, y - other.y) > other.radius + _KEEP_OFF_PX
+        outside = np.hypot(x - other.x, y - other.y) > other.radius + _KEEP_OFF_PX
+        enclosed |= bool(seen.any() and other.arc_deg > _WELL_KNOWN_DEG and not (seen & outside).any())
+        seen &= outside
     light = np.where(seen, light - picture.sky, np.nan).reshape(_RADIAL, _SECTORS, _ACROSS)
     known = np.isfinite(light).sum(axis=(0, 2)) >= 3 * _ACROSS
     if not known.any():
         # A disc all of whose surroundings belong to another is part of it.
-        return 0.0 if in_frame.any() else 1.0
+        return 0.0 if enclosed else 1.0
     if not len(body.limb_points):
         return 1.0
     level = np.nanmedian(light[:, known], axis=(0, 2))

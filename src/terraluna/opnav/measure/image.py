@@ -99,6 +99,7 @@ def measure_image(
             why.append("too_many_sources")
             continue
         bodies.append(body)
+    bodies = _allowed(bodies, camera, why)
     if sum(body.status == "ok" for body in bodies) < 2:
         # Where both stand apart there is no third to look for.
         bodies += [front for body in list(bodies) if (front := _in_front(picture, body, camera, chosen)) is not None]

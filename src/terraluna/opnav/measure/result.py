@@ -9,7 +9,7 @@ import numpy as np
 from terraluna.errors import GeometryError
 from terraluna.opnav.measure.candidates import Candidate
 from terraluna.opnav.measure.circles import arc_of
-from terraluna.opnav.measure.limb import MeasuredLimb
+from terraluna.opnav.measure.limb import MeasuredLimb, common_covariance
 from terraluna.opnav.measure.picture import Prepared
 from terraluna.opnav.measure.shapes import CircleLimb, ConeLimb, EllipseLimb, LimbFit, Projector, fit_limb, polar_of
 from terraluna.opnav.measure.types import MeasuredBody, Shape
@@ -35,6 +35,10 @@ _LEAST_OUTLINE_PX = 10.0
 _OUTLINE_STEP_PX = 3.0
 _TERRAIN_LENGTH = 5.0
 """Mountains and craters move neighbouring outline points together: so many points tell as much as one."""
+
+_OUTLINE_SHARED_PX = 1.6
+"""Error that long stretches of an outline share, from the same Moons as that of the limb: it lies where the light passes
+a threshold, which half of the limb's need not be, and may hold some of the terminator."""
 
 _LEAST_CONTRAST = 3.0
 """Least height of the edge over the scatter about it."""
@@ -113,7 +117,9 @@ def from_outline(picture: Prepared, candidate: Candidate, camera: Projector | No
     fit = fit_limb(first, points, variance)
     if fit is None:
         return None
-    center, covariance, ellipse, shape = _center(fit)
+    angle = np.arctan2(points[:, 1] - y, points[:, 0] - x)
+    stated = fit.covariance * _TERRAIN_LENGTH + common_covariance(fit.gain, angle, _OUTLINE_SHARED_PX)
+    center, covariance, ellipse, shape = _center(replace(fit, covariance=stated))
     if not (0.3 * r < center[2] < 3.0 * r):
         return None
     angle = np.arctan2(points[:, 1] - center[1], points[:, 0] - center[0])
@@ -127,7 +133,7 @@ def from_outline(picture: Prepared, candidate: Candidate, camera: Projector | No
         center[0],
         center[1],
         center[2],
-        covariance * _TERRAIN_LENGTH,
+        covariance,
         points,
         variance[:, None, None] * np.eye(2),
         fit.residuals,
@@ -150,6 +156,8 @@ def camera_allows(body: MeasuredBody, camera: Projector) -> str:
     No body fills more than 170 deg of an observer's sky outside its atmosphere.
     """
     angle = body.half_angle_rad
+    if not np.isfinite([body.x, body.y, body.radius]).all():
+        return "outside_camera_model"
     if angle is None:
         point = camera.unproject(np.array([[body.x, body.y]]))
         return "" if np.isfinite(point).all() else "outside_camera_model"
