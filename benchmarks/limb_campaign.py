@@ -41,8 +41,8 @@ def main() -> None:
             errors = np.array([fit.error for fit in fits if fit.status == status])
             low, high = chi2.ppf((0.025, 0.975), 3 * len(nees)) / len(nees)
             print(
-                f"  {status}: {len(nees)} frames, NEES mean {nees.mean():.2f} (95 % band {low:.2f} to {high:.2f}), median "
-                f"{np.median(nees):.2f}, largest {nees.max():.1f}; rms of x, y, radius "
+                f"  {status}: {len(nees)} frames, NEES mean {nees.mean():.2f} (95 % band {low:.2f} to {high:.2f}), "
+                f"median {np.median(nees):.2f}, largest {nees.max():.1f}; rms of x, y, radius "
                 f"{np.sqrt(np.mean(errors**2, axis=0)).round(2)} px, mean of radius {errors[:, 2].mean():+.3f} px",
                 flush=True,
             )

@@ -1,4 +1,4 @@
-"""Short rough arcs: errors of small Moons' centres and radii against their stated covariance, up to 140 deg of phase."""
+"""Short rough arcs: errors of small Moons' centres and radii against their stated covariance, to 140 deg of phase."""
 
 from __future__ import annotations
 

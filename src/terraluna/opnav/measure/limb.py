@@ -61,7 +61,7 @@ _LEAST_AIR_PX = 0.4
 
 _UNCORRELATED = 0.05
 _GROUPS = 120
-_SHARED_PX = 0.092
+_SHARED_PX = 0.085
 _SHARED_RAD = 0.35
 """Error of the limb's place that does not average out along it, and the angle over which it holds: with them the errors
 of centre and radius of 240 rendered Moons of 15 to 40 px at 50 to 140 deg of phase are as large as stated."""

@@ -37,8 +37,12 @@ _TERRAIN_LENGTH = 5.0
 """Mountains and craters move neighbouring outline points together: so many points tell as much as one."""
 
 _OUTLINE_SHARED_PX = 1.6
-"""Error that long stretches of an outline share, from the same Moons as that of the limb: it lies where the light passes
-a threshold, which half of the limb's need not be, and may hold some of the terminator."""
+"""Error that long stretches of an outline share, from the same Moons as that of the limb: it lies where the light
+passes a threshold, which half of the limb's need not be, and may hold some of the terminator."""
+
+_THIN_PX = 0.55
+"""Error, px, that a limb shares whose crescent is as thick as its blur; it falls with the thickness. From the same
+Moons: at 140 deg of phase the night behind the crescent bends the edge's profile."""
 
 _LEAST_CONTRAST = 3.0
 """Least height of the edge over the scatter about it."""
@@ -72,8 +76,16 @@ def assemble(
         reasons.append("partly_outside")
     if in_front:
         reasons.append("in_front_of_other")
-    center, covariance, ellipse, shape = _center(limb.fit)
-    body = MeasuredBody(
+    phase = _phase(picture, limb)
+    fit = limb.fit
+    if np.isfinite(phase):
+        thickness = max(radius * (1.0 + np.cos(np.radians(phase))), limb.blur_px)
+        offset = limb.points - [limb.polar.x, limb.polar.y]
+        thin_px = _THIN_PX * limb.blur_px / thickness
+        extra = common_covariance(fit.gain, np.arctan2(offset[:, 1], offset[:, 0]), thin_px)
+        fit = replace(fit, covariance=fit.covariance + extra)
+    center, covariance, ellipse, shape = _center(fit)
+    return MeasuredBody(
         "unknown",
         center[0],
         center[1],
@@ -86,14 +98,13 @@ def assemble(
         rms,
         float(np.degrees(limb.arc_rad)),
         float(np.degrees(limb.sun_rad)),
-        float("nan"),
+        phase,
         limb.blur_px,
         shape,
         status,
         tuple(reasons),
         _half_angle(limb.fit),
     )
-    return replace(body, phase_deg=_phase(picture, limb))
 
 
 def from_outline(picture: Prepared, candidate: Candidate, camera: Projector | None) -> MeasuredBody | None:
