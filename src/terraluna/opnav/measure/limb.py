@@ -64,7 +64,7 @@ _GROUPS = 120
 _SHARED_PX = 0.085
 _SHARED_RAD = 0.35
 """Error of the limb's place that does not average out along it, and the angle over which it holds: with them the errors
-of centre and radius of 240 rendered Moons of 15 to 40 px at 50 to 140 deg of phase are as large as stated."""
+of centre and radius of 740 rendered Moons of 15 to 40 px at 50 to 140 deg of phase are as large as stated."""
 
 _TAILS = (0.0, 0.2, 0.4, 0.6)
 _FLAT_ARC_RAD = np.radians(150.0)
