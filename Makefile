@@ -36,6 +36,7 @@ fuzz: $(VENV)/.dev
 campaign: $(VENV)/.bench
 	$(BIN)/python benchmarks/sequential_campaign.py 100
 	$(BIN)/python benchmarks/star_campaign.py --peer
+	$(BIN)/python benchmarks/limb_campaign.py
 
 docs: $(VENV)/.docs
 	$(BIN)/mkdocs build --strict

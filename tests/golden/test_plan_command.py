@@ -44,9 +44,16 @@ def test_the_picture_that_was_taken_lies_in_a_window(ephemeris: Ephemeris, name:
 
 @pytest.mark.parametrize("name", ["lunar-orbiter", "mars-orbiter", "sun-earth-l1"])
 def test_the_examples_without_a_mission(call: Call, name: str) -> None:
-    code, out, _ = call("plan", str(EXAMPLES / f"{name}.toml"))
+    code, out, _ = call("plan", name)
     assert code == 0
     assert re.search(r"\d+ of \d+ windows, best first", out)
+
+
+def test_a_name_that_is_neither_file_nor_example(call: Call) -> None:
+    code, _, err = call("plan", "longjiang-3")
+    assert code == 2
+    assert err.startswith("terraluna: longjiang-3: neither a request file nor an example")
+    assert err.count("\n") == 1
 
 
 def test_the_files_of_a_plan(ephemeris: Ephemeris, call: Call, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from terraluna.camera import load_camera
 from terraluna.opnav.measure import MeasuredBody, Measurement, measure_file
 
 # Which bodies each frame shows was judged by looking at all 19 pictures before any was measured; the coordinates were
@@ -111,3 +112,10 @@ def test_rough_and_saturated_limbs_say_so(measured: dict[str, Measurement]) -> N
     earth = measured["203"].body("earth")
     assert earth is not None
     assert "overexposed" in earth.reasons
+
+
+def test_a_body_beyond_the_model_of_a_wrong_camera_is_left_out(test_data: Path) -> None:
+    # Taken in the other readout mode: the middle of the Moon would lie where this camera's distortion isn't defined.
+    found = measure_file(test_data / "longjiang2/ssdv/img_226.ssdv", camera=load_camera("longjiang-2"))[0].measurement
+    (earth,) = found.bodies
+    assert (earth.x, earth.y) == pytest.approx((454.0, 223.0), abs=EYE_PX)

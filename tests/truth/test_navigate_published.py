@@ -70,9 +70,9 @@ def test_sigma_of_the_range_is_that_of_the_discs(ephemeris: Ephemeris, test_data
     stated = scale_free_fix(bodies, ephemeris, et, systematic_px=0.5)  # type: ignore[arg-type]
     # By hand: r_e = d/(1 - q) with q = (R_m/R_e)(rho_e/rho_m) near the line, so sigma(r_e)/r_e = sigma(q)/(1 - q).
     earth, moon = bodies["earth"], bodies["moon"]  # type: ignore[index]
-    assert "short_arc" in moon.reasons
+    assert moon.reasons == ("in_front_of_other",)
     q = stated.ranges_km[1] / stated.ranges_km[0]
-    share = np.hypot(1.5 / moon.radius, 0.5 / earth.radius) * q / (1.0 - q)
+    share = np.hypot(0.5 / moon.radius, 0.5 / earth.radius) * q / (1.0 - q)
     assert stated.ranges_sigma_km[0] / stated.ranges_km[0] == pytest.approx(share, rel=0.1)
 
 

@@ -50,6 +50,9 @@ SHADOW_PX = 2.0
 """The requirement: 2 px are 380 km on the Earth."""
 LIMB_RMS_PX = 3.0
 """Mountains of 4 km at the limb, 2,500 km away, stand out by 3 px."""
+GAMMA_PX = 0.3
+"""Half the light of a soft picture in gamma coding and of one in linear light lie so far apart; two standard deviations
+of the calibrated scale come on top of it."""
 LIMB_GAIN = 0.7
 """The median departure of the limb falls by a half; single columns go astray on cast shadows in both."""
 LOGGED_S = 60.0
@@ -140,8 +143,9 @@ def test_eclipse_shadow(number: int, ephemeris: Ephemeris, materials: dict[str, 
     lit = eclipse.draw(scene, materials, shadows=False)
     shadowed = eclipse.draw(scene, materials)
     ours = eclipse.disc(shadowed, earth[:2])
-    # Half the light of a soft picture in gamma coding and of one in linear light: 0.3 px.
-    assert ours[2] == pytest.approx(earth[2], abs=0.5)
+    assert camera.focal_sigma_px is not None
+    scale = 2.0 * camera.focal_sigma_px / camera.focal_px_x * ours[2]
+    assert ours[2] == pytest.approx(earth[2], abs=GAMMA_PX + scale)
     spot = eclipse.dark_spot(green, earth)
     share = np.where(lit > 1e-3, shadowed / np.maximum(lit, 1e-3), 1.0)
     assert np.hypot(*(eclipse.dark_spot(share, ours, 0.8) - spot)) < SHADOW_PX

@@ -150,7 +150,6 @@ class Camera:
         cx: principal point, px to the right.
         cy: principal point, px down.
         pixel_um: pixel size, micrometres, or None.
-        focal_sigma_px: standard deviation of the focal length where a calibration gives one, or None.
         distortion: see :class:`Distortion`.
         psf: see :class:`Psf`.
         detector: see :class:`Detector`.
@@ -160,6 +159,7 @@ class Camera:
         assumed: keys of the values that no source states; they reproduce the published frame.
         sources: (key, source) of every number.
         notes: what a user should know.
+        focal_sigma_px: standard deviation of the focal length where a calibration gives one, or None.
     """
 
     id: str
@@ -172,7 +172,6 @@ class Camera:
     cy: float
     detector: Detector
     pixel_um: float | None = None
-    focal_sigma_px: float | None = None
     distortion: Distortion = field(default_factory=Distortion)
     psf: Psf = field(default_factory=Psf)
     optics: Optics | None = None
@@ -181,6 +180,7 @@ class Camera:
     assumed: tuple[str, ...] = ()
     sources: tuple[tuple[str, str], ...] = ()
     notes: str = ""
+    focal_sigma_px: float | None = None
 
     @cached_property
     def _params(self) -> Floats:

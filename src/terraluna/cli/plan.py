@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def plan(
-    request: Annotated[Path, typer.Argument(metavar="REQUEST.toml", help="What is wanted; see the examples.")],
+    request: Annotated[
+        str, typer.Argument(metavar="REQUEST.toml", help="What is wanted; or the name of an example, as longjiang-2.")
+    ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="Write tables, attitudes, charts, previews.")
     ] = None,
@@ -25,9 +27,10 @@ def plan(
     from terraluna.ephemeris import Ephemeris
     from terraluna.plan.planner import make_plan
     from terraluna.plan.report import plan_report, work_out
+    from terraluna.plan.request import find_request
 
     with Ephemeris() as ephemeris:
-        found = make_plan(request, ephemeris)
+        found = make_plan(find_request(request), ephemeris)
         materials = None
         if found.proposals and (found.request.exposure is not None or output is not None):
             from terraluna.render.surfaces import surface_materials

@@ -269,8 +269,9 @@ def _search(
         return PictureTime(float("nan"), float("nan"), (), fit, "refused", fit.reasons or ("no_time_fits",))
     best = good[0]
     offset, sigma = best.value(name)
-    if not sigma < search_s or abs(offset) > search_s:
-        why = "picture_does_not_tell_time" if not sigma < search_s else "best_time_outside_search"
+    # Three sigma beyond the span that was searched: the pictures say nothing of the clock.
+    if not 3.0 * sigma < search_s or abs(offset) > search_s:
+        why = "picture_does_not_tell_time" if not 3.0 * sigma < search_s else "best_time_outside_search"
         return PictureTime(float("nan"), float("nan"), (), best, "refused", (why,))
     others = tuple(
         dict.fromkeys(

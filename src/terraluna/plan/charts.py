@@ -249,6 +249,7 @@ def preview(
     from terraluna.ephemeris.constants import AU_KM
     from terraluna.render.frame import render_frame
     from terraluna.render.from_scene import render_bodies
+    from terraluna.render.natural import natural_colour
     from terraluna.render.stretch import to_picture, white_level
 
     tiles = []
@@ -261,7 +262,8 @@ def preview(
             frame = render_frame(camera, render_bodies(scene, materials), psf=camera.psf, reference_sun_range_km=AU_KM)
         except TerralunaError:
             continue
-        image = to_picture(frame.image, white=white_level(frame.image), monochrome=not camera.colour_filters())
+        seen = natural_colour(frame.image)
+        image = to_picture(seen, white=white_level(seen), monochrome=not camera.colour_filters())
         width = max(1, round(camera.width * height / camera.height))
         tile = Image.fromarray(image.astype(np.uint8)).convert("RGB").resize((width, height))
         text = f"{k + 1}   {ephemeris.utc(detail.proposal.best, 0).replace('T', ' ')} UTC"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from terraluna.errors import CatalogueError
+from terraluna.errors import CatalogueError, InputError
 from terraluna.missions.catalogue import first_problem, read_toml
 
 Part = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -233,6 +234,30 @@ class Request(_Table):
     def cameras(self) -> list[str]:
         """Names of the cameras; empty where the mission's own serves or none is needed."""
         return [self.camera] if isinstance(self.camera, str) else list(self.camera or [])
+
+
+def example_names() -> tuple[str, ...]:
+    """Names of the requests that come with the package, in alphabetical order."""
+    return tuple(sorted(path.stem for path in _examples().glob("*.toml")))
+
+
+def find_request(name: str) -> Path:
+    """The file of a request: a path, or the name of an example that comes with the package.
+
+    Raises:
+        InputError: neither.
+    """
+    path = Path(name)
+    if path.exists() or path.suffix:
+        return path
+    if name not in example_names():
+        known = ", ".join(example_names())
+        raise InputError(f"{name}: neither a request file nor an example that comes along ({known})")
+    return _examples() / f"{name}.toml"
+
+
+def _examples() -> Path:
+    return Path(str(files("terraluna").joinpath("data/requests")))
 
 
 def read_request(path: Path) -> Request:

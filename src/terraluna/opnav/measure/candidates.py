@@ -40,6 +40,7 @@ class Candidate:
         share: of the region's outer outline on the circle.
         arc_rad: covered angle.
         first: whether it is the region's main disc.
+        apart: how many lit regions the picture has beside this disc.
     """
 
     circle: tuple[float, float, float]
@@ -48,6 +49,7 @@ class Candidate:
     share: float
     arc_rad: float
     first: bool
+    apart: int = 0
 
 
 def find_candidates(picture: Prepared, options: MeasureOptions) -> tuple[list[Candidate], list[str]]:
@@ -55,7 +57,8 @@ def find_candidates(picture: Prepared, options: MeasureOptions) -> tuple[list[Ca
     found: list[Candidate] = []
     why: list[str] = []
     longest = max(picture.light.shape)
-    for component in components(picture):
+    regions = components(picture)
+    for component in regions:
         if len(component.points) < _FEW or len(found) >= options.max_bodies:
             continue
         main = True
@@ -72,11 +75,17 @@ def find_candidates(picture: Prepared, options: MeasureOptions) -> tuple[list[Ca
                 circle.share,
                 circle.arc_rad,
                 main,
+                _apart(regions, circle),
             )
             if not any(_same(candidate, other) for other in found):
                 found.append(candidate)
             main = False
     return found[: options.max_bodies], why
+
+
+def _apart(regions: list[Component], circle: Circle) -> int:
+    """How many regions lie outside a disc; clouds beyond a terminator lie inside."""
+    return sum(bool(np.hypot(c.centroid[0] - circle.x, c.centroid[1] - circle.y) > circle.radius) for c in regions)
 
 
 def _same(a: Candidate, b: Candidate) -> bool:

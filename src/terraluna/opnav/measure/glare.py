@@ -14,6 +14,13 @@ from terraluna.opnav.types import Floats
 _CORE_AREA = 80
 """Least saturated pixels of a core: stars and hot pixels stay below."""
 
+_CORE_SHARE = 0.5
+"""Least share of all saturated pixels in the core: white things in photographs are many."""
+
+_WING_RADII = (1.3, 2.0)
+_WING = 0.3
+"""Least light at the farther of these radii over the nearer: glare has wings (0.6 on a real frame), a drawing none."""
+
 
 def find_glare(picture: Prepared) -> list[MeasuredBody]:
     """The largest overexposed source: the centroid of its saturated core, ``degraded`` and without a name.
@@ -28,7 +35,7 @@ def find_glare(picture: Prepared) -> list[MeasuredBody]:
     labels, count = ndimage.label(core)
     area = np.bincount(labels.ravel())[1:]
     k = int(np.argmax(area)) + 1
-    if count == 0 or area[k - 1] < _CORE_AREA:
+    if count == 0 or area[k - 1] < max(_CORE_AREA, _CORE_SHARE * area.sum()):
         return []
     rows, columns = np.nonzero(labels == k)
     h, w = picture.light.shape
@@ -36,12 +43,24 @@ def find_glare(picture: Prepared) -> list[MeasuredBody]:
         # A core at the frame's edge has its centre anywhere.
         return []
     radius = float(np.sqrt(area[k - 1] / np.pi))
+    near, far = (_ring_level(picture, float(columns.mean()), float(rows.mean()), f * radius) for f in _WING_RADII)
+    if not far > _WING * near:
+        return []
     variance = (0.5 * radius) ** 2
     return [
         _body(
             "unknown", float(columns.mean()), float(rows.mean()), radius, variance, ("overexposed", "glare", "centroid")
         )
     ]
+
+
+def _ring_level(picture: Prepared, x: float, y: float, radius: float) -> float:
+    """Mean light above the sky on a circle, NaN where none of it is in the frame."""
+    angle = np.arange(0.0, 2.0 * np.pi, 1.0 / max(radius, 1.0))
+    column, row = np.rint(x + radius * np.cos(angle)).astype(int), np.rint(y + radius * np.sin(angle)).astype(int)
+    h, w = picture.light.shape
+    seen = (column >= 0) & (column < w) & (row >= 0) & (row < h)
+    return float(picture.light[row[seen], column[seen]].mean()) - picture.sky if seen.any() else float("nan")
 
 
 def unresolved(picture: Prepared, hints: Sequence[BodyHint]) -> list[MeasuredBody]:

@@ -11,17 +11,19 @@ from terraluna.scene.scene import Scene
 
 
 def scene_hints(scene: Scene) -> tuple[BodyHint, ...]:
-    """What a scene with a camera expects in the frame; bodies outside of it are left out.
+    """What a scene with a camera expects; bodies behind the camera are left out.
 
-    Pointing and roll may be off: discs are named by radius and separation.
+    Pointing and roll may be off: discs are named by radius and separation, and those outside the frame tell sizes.
     """
     hints = []
     names: tuple[Literal["earth", "moon"], ...] = ("earth", "moon")
     for name in names:
         pixels = scene.pixels(name)
-        if pixels is None or not pixels.partly_in_frame:
+        if pixels is None:
             continue
         # The scene's angle runs from up, counter-clockwise; the image's from +x toward +y (down).
         sun = -0.5 * np.pi - pixels.bright_limb_angle_rad
-        hints.append(BodyHint(name, pixels.x, pixels.y, pixels.limb.radius, scene.body(name).phase_rad, float(sun)))
+        phase = scene.body(name).phase_rad
+        seen = pixels.partly_in_frame
+        hints.append(BodyHint(name, pixels.x, pixels.y, pixels.limb.radius, phase, float(sun), seen))
     return tuple(hints)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from terraluna.opnav.measure.belief import doubt
 from terraluna.opnav.measure.candidates import Candidate, find_candidates
 from terraluna.opnav.measure.glare import find_glare, unresolved
 from terraluna.opnav.measure.inside import find_inside
@@ -30,6 +32,10 @@ _WELL_KNOWN_DEG = 60.0
 
 _MOST_ROUGH_PX = 1.0
 """Circles of clouds are rougher than the limb of a body before them."""
+
+_MOST_APART = 30
+"""An exposure in which a sunlit disc isn't full shows few stars, and none that cover a dozen pixels; frames with bodies
+have up to four lit regions beside a disc, star fields and galaxies 60 (where the count ends)."""
 
 _STAY_PX = 3.0
 _STAY_SHARE = 0.1
@@ -89,14 +95,19 @@ def measure_image(
         if body is None:
             why.append("no_limb")
             continue
+        if candidate.apart > _MOST_APART and "overexposed" not in body.reasons:
+            why.append("too_many_sources")
+            continue
         bodies.append(body)
+    bodies = _allowed(bodies, camera, why)
     if sum(body.status == "ok" for body in bodies) < 2:
         # Where both stand apart there is no third to look for.
         bodies += [front for body in list(bodies) if (front := _in_front(picture, body, camera, chosen)) is not None]
     bodies = _two_at_most(_allowed(bodies, camera, why), why)
-    bodies = _named(picture, bodies, hints)
-    if not bodies:
-        bodies = unresolved(picture, hints) if hints else find_glare(picture)
+    measured = len(bodies)
+    bodies = _named(picture, bodies, hints, why, alone=camera is None and not hints)
+    if not measured and "too_many_sources" not in why:
+        bodies = unresolved(picture, [h for h in hints if h.in_frame]) if hints else find_glare(picture)
     status: Status = "refused"
     if bodies:
         status = "ok" if all(b.status == "ok" for b in bodies) else "degraded"
@@ -117,7 +128,9 @@ def measure_image(
 def _in_front(
     picture: Prepared, body: MeasuredBody, camera: Projector | None, options: MeasureOptions
 ) -> MeasuredBody | None:
-    """The body before another one's disc, or None."""
+    """The body before another one's disc, or None; a disc without a clean limb is no ground to see it against."""
+    if "outline_only" in body.reasons:
+        return None
     for circle in find_inside(picture, body):
         limb = measure_limb(picture, circle, _NONE, camera, in_front=True, psf_px=options.psf_sigma_px)
         found = None if limb is None else assemble(picture, limb, in_front=True)
@@ -205,27 +218,33 @@ def _two_at_most(bodies: list[MeasuredBody], why: list[str]) -> list[MeasuredBod
     return []
 
 
-def _named(picture: Any, bodies: list[MeasuredBody], hints: Sequence[BodyHint]) -> list[MeasuredBody]:
-    from dataclasses import replace
-
-    if not bodies:
-        return bodies
-    looks = []
+def _named(
+    picture: Prepared, bodies: list[MeasuredBody], hints: Sequence[BodyHint], why: list[str], *, alone: bool
+) -> list[MeasuredBody]:
+    """The discs that can be Earth or Moon, with their names; why the others can't goes to ``why``."""
+    kept, looks = [], []
     for body in bodies:
-        others = np.array(
-            [(o.x, o.y, o.radius + _KEEP_OFF_PX) for o in bodies if o is not body and o.radius < body.radius]
-        ).reshape(-1, 3)
-        looks.append(look_at(picture, body.x, body.y, body.radius, others))
+        others = [o for o in bodies if o is not body]
+        before = np.array([(o.x, o.y, o.radius + _KEEP_OFF_PX) for o in others if o.radius < body.radius])
+        look = look_at(picture, body.x, body.y, body.radius, before.reshape(-1, 3))
+        reason = doubt(picture, body, look, others, hints)
+        if reason:
+            why.append(reason)
+        else:
+            kept.append(body)
+            looks.append(look)
     seen, _ = name_by_look(looks)
-    blank: list[BodyLabel] = ["unknown"] * len(bodies)
-    expected = name_by_hint([(b.x, b.y, b.radius) for b in bodies], hints) if hints else blank
+    expected = name_by_hint([(b.x, b.y, b.radius) for b in kept], [h for h in hints if h.in_frame])
     out = []
-    for body, look, hint in zip(bodies, seen, expected, strict=True):
-        name: BodyLabel = hint if hint != "unknown" else look
+    for body, look_name, hint in zip(kept, seen, expected, strict=True):
+        name: BodyLabel = hint if hint != "unknown" else look_name
         reasons = body.reasons
         status: Status = body.status
-        if hint != "unknown" and look != "unknown" and hint != look:
-            reasons = (*reasons, f"looks_like_{look}")
+        if hint != "unknown" and look_name != "unknown" and hint != look_name:
+            reasons = (*reasons, f"looks_like_{look_name}")
+            status = "degraded"
+        if name == "unknown" and alone:
+            reasons = (*reasons, "unknown_body")
             status = "degraded"
         out.append(replace(body, name=name, reasons=reasons, status=status))
     return out

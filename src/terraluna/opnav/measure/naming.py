@@ -32,6 +32,7 @@ _INNER = 0.8
 """Features are taken within this share of the radius, away from the limb's blur."""
 
 _RIM_PX = 12.0
+_NIGHT_SIGMAS = 5.0
 
 _HINT_SHIFT = 0.25
 """A hint names a disc if radius agrees to this share, or the only disc does to twice it."""
@@ -47,6 +48,7 @@ class Look:
         texture: scatter of the brightness after a smooth trend, over the mean.
         brightness: mean light above the sky of the lit part.
         pixels: lit pixels that were used.
+        green: mean of (2 G - R - B)/(2 (R + G + B)), NaN without colour.
     """
 
     chroma: float
@@ -54,6 +56,7 @@ class Look:
     texture: float
     brightness: float
     pixels: int
+    green: float = np.nan
 
 
 def look_at(picture: Prepared, x: float, y: float, radius: float, others: Floats) -> Look:
@@ -75,7 +78,8 @@ def look_at(picture: Prepared, x: float, y: float, radius: float, others: Floats
     inside &= ~picture.bad[part]
     if np.count_nonzero(inside) < 12:
         return Look(np.nan, np.nan, np.nan, np.nan, 0)
-    lit = inside & (light > 0.3 * float(np.percentile(light[inside], 90)))
+    # Of a thin crescent most of the disc is night: its noise is no surface.
+    lit = inside & (light > max(0.3 * float(np.percentile(light[inside], 90)), _NIGHT_SIGMAS * picture.noise))
     count = int(np.count_nonzero(lit))
     if count < 12:
         return Look(np.nan, np.nan, np.nan, np.nan, count)
@@ -86,18 +90,23 @@ def look_at(picture: Prepared, x: float, y: float, radius: float, others: Floats
     normal = design.T @ design + 1e-9 * count * np.eye(6)
     trend = design @ np.linalg.solve(normal, design.T @ values)
     texture = float(np.std(values - trend) / np.mean(values))
-    chroma = spread = np.nan
+    chroma = spread = green = np.nan
     if picture.colour is not None:
         rgb = picture.colour[part][lit].astype(np.float64)
         clear = ~picture.full[part][lit]
+        if np.count_nonzero(clear) < 12 and np.isfinite(picture.saturation):
+            # One full colour leaves the others: the disc is at least as colourful as it shows.
+            clear = rgb.min(axis=1) < 0.9 * picture.saturation
         if np.count_nonzero(clear) >= 12:
             c = rgb[clear]
-            ratio = (c[:, 2] - c[:, 0]) / np.maximum(c.sum(axis=1), 1.0)
+            total = np.maximum(c.sum(axis=1), 1.0)
+            ratio = (c[:, 2] - c[:, 0]) / total
             chroma = float(np.mean(ratio))
+            green = float(np.mean(1.5 * c[:, 1] / total - 0.5))
             spread = float(1.4826 * np.median(np.abs(ratio - np.median(ratio))))
             if not float(np.ptp(c, axis=1).max()) > 2.0:
-                chroma = spread = np.nan  # grey stored as colour
-    return Look(chroma, spread, texture, float(np.mean(values)), count)
+                chroma = spread = green = np.nan  # grey stored as colour
+    return Look(chroma, spread, texture, float(np.mean(values)), count, green)
 
 
 def look_score(look: Look) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from terraluna.errors import GeometryError
 from terraluna.opnav.measure.candidates import Candidate
 from terraluna.opnav.measure.circles import arc_of
-from terraluna.opnav.measure.limb import MeasuredLimb
+from terraluna.opnav.measure.limb import MeasuredLimb, common_covariance
 from terraluna.opnav.measure.picture import Prepared
 from terraluna.opnav.measure.shapes import CircleLimb, ConeLimb, EllipseLimb, LimbFit, Projector, fit_limb, polar_of
 from terraluna.opnav.measure.types import MeasuredBody, Shape
@@ -35,6 +35,14 @@ _LEAST_OUTLINE_PX = 10.0
 _OUTLINE_STEP_PX = 3.0
 _TERRAIN_LENGTH = 5.0
 """Mountains and craters move neighbouring outline points together: so many points tell as much as one."""
+
+_OUTLINE_SHARED_PX = 1.6
+"""Error that long stretches of an outline share, from the same Moons as that of the limb: it lies where the light
+passes a threshold, which half of the limb's need not be, and may hold some of the terminator."""
+
+_THIN_PX = 0.55
+"""Error, px, that a limb shares whose crescent is as thick as its blur; it falls with the thickness. From the same
+Moons: at 140 deg of phase the night behind the crescent bends the edge's profile."""
 
 _LEAST_CONTRAST = 3.0
 """Least height of the edge over the scatter about it."""
@@ -68,8 +76,16 @@ def assemble(
         reasons.append("partly_outside")
     if in_front:
         reasons.append("in_front_of_other")
-    center, covariance, ellipse, shape = _center(limb.fit)
-    body = MeasuredBody(
+    phase = _phase(picture, limb)
+    fit = limb.fit
+    if np.isfinite(phase):
+        thickness = max(radius * (1.0 + np.cos(np.radians(phase))), limb.blur_px)
+        offset = limb.points - [limb.polar.x, limb.polar.y]
+        thin_px = _THIN_PX * limb.blur_px / thickness
+        extra = common_covariance(fit.gain, np.arctan2(offset[:, 1], offset[:, 0]), thin_px)
+        fit = replace(fit, covariance=fit.covariance + extra)
+    center, covariance, ellipse, shape = _center(fit)
+    return MeasuredBody(
         "unknown",
         center[0],
         center[1],
@@ -82,14 +98,13 @@ def assemble(
         rms,
         float(np.degrees(limb.arc_rad)),
         float(np.degrees(limb.sun_rad)),
-        float("nan"),
+        phase,
         limb.blur_px,
         shape,
         status,
         tuple(reasons),
         _half_angle(limb.fit),
     )
-    return replace(body, phase_deg=_phase(picture, limb))
 
 
 def from_outline(picture: Prepared, candidate: Candidate, camera: Projector | None) -> MeasuredBody | None:
@@ -113,7 +128,9 @@ def from_outline(picture: Prepared, candidate: Candidate, camera: Projector | No
     fit = fit_limb(first, points, variance)
     if fit is None:
         return None
-    center, covariance, ellipse, shape = _center(fit)
+    angle = np.arctan2(points[:, 1] - y, points[:, 0] - x)
+    stated = fit.covariance * _TERRAIN_LENGTH + common_covariance(fit.gain, angle, _OUTLINE_SHARED_PX)
+    center, covariance, ellipse, shape = _center(replace(fit, covariance=stated))
     if not (0.3 * r < center[2] < 3.0 * r):
         return None
     angle = np.arctan2(points[:, 1] - center[1], points[:, 0] - center[0])
@@ -127,7 +144,7 @@ def from_outline(picture: Prepared, candidate: Candidate, camera: Projector | No
         center[0],
         center[1],
         center[2],
-        covariance * _TERRAIN_LENGTH,
+        covariance,
         points,
         variance[:, None, None] * np.eye(2),
         fit.residuals,
@@ -150,6 +167,8 @@ def camera_allows(body: MeasuredBody, camera: Projector) -> str:
     No body fills more than 170 deg of an observer's sky outside its atmosphere.
     """
     angle = body.half_angle_rad
+    if not np.isfinite([body.x, body.y, body.radius]).all():
+        return "outside_camera_model"
     if angle is None:
         point = camera.unproject(np.array([[body.x, body.y]]))
         return "" if np.isfinite(point).all() else "outside_camera_model"

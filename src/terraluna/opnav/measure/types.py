@@ -53,6 +53,7 @@ class BodyHint:
         radius: expected radius of the disc, px.
         phase_rad: Sun-body-observer angle, or None.
         sun_angle_rad: direction of the Sun in the image from +x toward +y, or None.
+        in_frame: whether some of it is expected in the frame; of others only the size says something.
     """
 
     name: Literal["earth", "moon"]
@@ -61,6 +62,7 @@ class BodyHint:
     radius: float
     phase_rad: float | None = None
     sun_angle_rad: float | None = None
+    in_frame: bool = True
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,44 @@
+"""Short rough arcs: errors of small Moons' centres and radii against their stated covariance, to 140 deg of phase."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import chi2
+
+_spec = importlib.util.spec_from_file_location("moon_fits", Path(__file__).resolve().parent.parent / "moon_fits.py")
+assert _spec is not None
+assert _spec.loader is not None
+moon_fits = importlib.util.module_from_spec(_spec)
+sys.modules["moon_fits"] = moon_fits
+_spec.loader.exec_module(moon_fits)
+
+COUNT = 25
+SEED = 11
+UNKNOWNS = 3
+
+
+@cache
+def _fits(phase: float) -> list[Any]:
+    return list(moon_fits.moon_fits(phase, COUNT, SEED))
+
+
+@pytest.mark.parametrize("phase", moon_fits.PHASES_DEG)
+def test_nees_is_in_the_band(phase: float) -> None:
+    fits = [fit for fit in _fits(phase) if np.isfinite(fit.nees)]
+    assert len(fits) == COUNT
+    low, high = chi2.ppf((0.025, 0.975), UNKNOWNS * len(fits)) / len(fits)
+    assert low < np.mean([fit.nees for fit in fits]) < high
+
+
+def test_what_is_only_an_outline_says_so() -> None:
+    # At 140 deg a Moon of 15 px is a crescent 3.5 px thick.
+    thin = [fit for fit in _fits(140.0) if "outline_only" in fit.reasons]
+    assert thin
+    assert all(fit.status == "degraded" for fit in thin)
