@@ -49,6 +49,20 @@ def test_the_examples_without_a_mission(call: Call, name: str) -> None:
     assert re.search(r"\d+ of \d+ windows, best first", out)
 
 
+def test_a_scene_file_beside_the_request(call: Call, tmp_path: Path) -> None:
+    """One scene file drives render, navigate and plan alike."""
+    (tmp_path / "scene.toml").write_text('mission = "dscovr"\n')
+    windows = []
+    for mission in ("dscovr", "scene.toml"):
+        request = tmp_path / "request.toml"
+        span = 'start = "2015-07-16T12:00:00"\nstop = "2015-07-17T06:00:00"\n'
+        request.write_text(f'mission = "{mission}"\n{span}[want]\nevent = "transit"\n')
+        code, out, _ = call("plan", str(request), "--json")
+        assert code == 0
+        windows.append(json.loads(out)["windows"])
+    assert windows[0] == windows[1]
+
+
 def test_a_name_that_is_neither_file_nor_example(call: Call) -> None:
     code, _, err = call("plan", "longjiang-3")
     assert code == 2

@@ -128,7 +128,7 @@ def plan_request(request: Request, ephemeris: Ephemeris, base: Path, title: str)
     start, stop = (_time(key, getattr(request, key), ephemeris) for key in ("start", "stop"))
     if not start < stop:
         raise CatalogueError(f"stop: {request.stop} is not after start, {request.start}")
-    mission = None if request.mission is None else MissionView.open(request.mission, ephemeris)
+    mission = None if request.mission is None else MissionView.open(_near(base, request.mission), ephemeris)
     cameras: list[Camera | None] = [load_camera(_near(base, name)) for name in request.cameras]
     if not cameras:
         cameras = [mission.camera if mission is not None else None]
