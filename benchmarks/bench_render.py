@@ -19,10 +19,10 @@ import numpy as np
 
 from terraluna.camera.model import Camera, Detector
 from terraluna.camera.psf import Psf
+from terraluna.render.earth import RadiometricEarth
 from terraluna.render.frame import render_frame
 from terraluna.render.maps import load_earth_maps, load_moon_maps
-from terraluna.render.materials_earth import EarthMaterial
-from terraluna.render.materials_moon import MoonMaterial
+from terraluna.render.moon import RadiometricMoon
 from terraluna.render.scene_arrays import RenderBody
 
 SIZE = 1024
@@ -44,7 +44,7 @@ def scene() -> tuple[Camera, list[RenderBody]]:
         turn @ axes,
         sun,
         AU_KM,
-        EarthMaterial(load_earth_maps()),
+        RadiometricEarth(load_earth_maps()),
     )
     moon = RenderBody(
         "moon",
@@ -53,7 +53,7 @@ def scene() -> tuple[Camera, list[RenderBody]]:
         -axes * np.array([[1.0], [1.0], [-1.0]]),
         sun,
         AU_KM,
-        MoonMaterial(load_moon_maps()),
+        RadiometricMoon(load_moon_maps()),
     )
     return camera, [moon, earth]
 

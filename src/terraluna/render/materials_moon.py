@@ -1,4 +1,4 @@
-"""The Moon's surface, first storey: lunar-Lambert reflectance with an albedo map and relief shading."""
+"""The Moon's surface by a simple law: lunar-Lambert reflectance with an albedo map and relief shading."""
 
 from __future__ import annotations
 
