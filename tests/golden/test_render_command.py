@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
+from PIL import Image
+
+from terraluna.camera.catalogue import load_camera
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -71,6 +74,39 @@ def test_moon_beyond_the_measured_phases_is_flagged(
         comments = " ".join(header.get("COMMENT", []))
     assert (phase is None and not notes) or f"phase {phase}" in notes[0]
     assert phase is None or f"phase {phase}" in comments
+
+
+@pytest.mark.parametrize("height_km", [8.0, 60.0])
+def test_lunar_horizon_from_low_orbit(call: Call, tmp_path: Path, height_km: float) -> None:
+    """Ground above, sky below: the limb leaves the frame on both sides, and 8 km is lower than the highest peaks."""
+    dip = np.degrees(np.arccos(1737.4 / (1737.4 + height_km)))
+    scene = tmp_path / "scene.toml"
+    scene.write_text(f"""
+name = "low"
+camera = "longjiang-2"
+quality = "reconstructed"
+[observation]
+utc = "2019-02-03T15:00:00"
+[trajectory]
+kind = "state"
+center = "moon"
+utc = "2019-02-03T15:00:00"
+position = [{1737.4 + height_km}, 0.0, 0.0]
+velocity = [0.0, 1.6, 0.0]
+[pointing]
+law = "radec"
+ra_deg = {90.0 + dip}
+dec_deg = 0.0
+celestial_north_angle_deg = 270.0
+""")
+    out = tmp_path / "frame.png"
+    assert call("render", str(scene), "-o", str(out))[0] == 0
+    with Image.open(out) as image:
+        light = np.asarray(image.convert("L")).astype(float)
+    # The boresight looks at the horizon of the sphere, and it falls where the camera has its axis.
+    axis = round(load_camera("longjiang-2").cy)
+    assert light[: axis - 60].min() > 20.0
+    assert light[axis + 60 :].max() < 5.0
 
 
 @pytest.mark.parametrize("name", ["frame.png", "frame.jpg"])

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Picture = NDArray[np.uint8]
 
+_NET = 65
+"""Rays along each side of the frame that are asked whether they meet a body."""
+
 
 @dataclass(frozen=True)
 class Portrait:
@@ -58,7 +61,7 @@ def cut_scene(scene: Scene, spec: PortraitSpec) -> tuple[Scene, tuple[int, int]]
     if camera is None:
         raise GeometryError("a portrait needs a camera; name one in the scene file")
     seen = [p for p in (scene.pixels("earth"), scene.pixels("moon")) if p is not None and p.partly_in_frame]
-    if not seen and not _fills_frame(scene):
+    if not seen and not _in_view(scene):
         raise GeometryError(
             f"neither Earth nor Moon falls on the {camera.width} x {camera.height} px of {camera.id} at {scene.utc}; "
             "choose another time or pointing"
@@ -70,12 +73,17 @@ def cut_scene(scene: Scene, spec: PortraitSpec) -> tuple[Scene, tuple[int, int]]
     return replace(scene, camera=cut_camera(camera, x0, y0, width, height)), (x0, y0)
 
 
-def _fills_frame(scene: Scene) -> bool:
-    """Whether a body covers the middle of the frame, though its limb is outside the camera's validity."""
-    if scene.attitude is None:
+def _in_view(scene: Scene) -> bool:
+    """Whether a body covers some part of the frame, though not all of its limb is where the camera projects."""
+    camera, attitude = scene.camera, scene.attitude
+    if camera is None or attitude is None:
         return False
-    axis = scene.attitude[2]
-    return any(float(axis @ b.cone @ axis) > 0.0 and float(axis @ b.center_j2000_km) > 0.0 for b in scene.bodies)
+    x, y = (np.linspace(0.0, size - 1.0, _NET) for size in (camera.width, camera.height))
+    rays = camera.unproject(np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)) @ attitude
+    return any(
+        bool(np.any((np.einsum("ni,ij,nj->n", rays, b.cone, rays) > 0.0) & (rays @ b.center_j2000_km > 0.0)))
+        for b in scene.bodies
+    )
 
 
 def make_portrait(view: MissionView, et: float | None = None, materials: dict[str, Material] | None = None) -> Portrait:

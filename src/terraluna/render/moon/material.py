@@ -78,7 +78,9 @@ class RadiometricMoon:
         relief = self.maps.relief_m
         heights = relief.mip_level(relief.texels_per_pixel(sampling.radius))
         radius = float(body.radii_km.mean())
-        if self.top_km / radius * sampling.radius < VISIBLE:
+        # Among the peaks the outline is no curve about the disc any more.
+        among_peaks = body.range_km <= radius + self.top_km
+        if among_peaks or self.top_km / radius * sampling.radius < VISIBLE:
             return
         x, y, z = (float(value) for value in body.observer_body_km)
         # Two directions a sample: the silhouette is linear between them.
