@@ -127,12 +127,16 @@ def test_transit_fringes(ephemeris: Ephemeris, materials: dict[str, Material], t
             assert np.max(side * profile) > 2.0 * np.max(-side * profile)
 
 
+def received_green(number: int, test_data: Path) -> NDArray[np.float64]:
+    """Green light of a Longjiang-2 frame as it was received."""
+    decoded = decode_files([test_data / "longjiang2" / "ssdv" / f"img_{number}.ssdv"])[0]
+    return decoded.pixels[:, :, 1].astype(np.float64)
+
+
 @pytest.mark.parametrize("number", [226, 229])
 def test_eclipse_shadow(number: int, ephemeris: Ephemeris, materials: dict[str, Material], test_data: Path) -> None:
     """Clock and roll come from the Earth's place and the Moon's limb alone; the shadow then has no freedom left."""
-    frame = eclipse.FRAMES[number]
-    decoded = decode_files([test_data / "longjiang2" / "ssdv" / f"img_{number}.ssdv"])[0]
-    green = decoded.pixels[:, :, 1].astype(np.float64)
+    frame, green = eclipse.FRAMES[number], received_green(number, test_data)
     earth = eclipse.disc(green, frame.earth_near)
     camera = load_camera("longjiang-2-2x")
     trajectory = trajectory_from_spec(eclipse.STATE_28_JUNE, ephemeris)
@@ -160,9 +164,7 @@ def test_mountains_at_the_limb_are_those_of_the_frame(
     number: int, ephemeris: Ephemeris, materials: dict[str, Material], test_data: Path
 ) -> None:
     """Relief in the outline explains what the real limb departs from a circle by."""
-    frame = eclipse.FRAMES[number]
-    decoded = decode_files([test_data / "longjiang2" / "ssdv" / f"img_{number}.ssdv"])[0]
-    green = decoded.pixels[:, :, 1].astype(np.float64)
+    frame, green = eclipse.FRAMES[number], received_green(number, test_data)
     camera = load_camera("longjiang-2-2x")
     trajectory = trajectory_from_spec(eclipse.STATE_28_JUNE, ephemeris)
     left = {}

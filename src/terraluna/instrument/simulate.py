@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -366,8 +365,3 @@ def tiles_of(camera: Camera, size: int) -> list[tuple[int, int, int, int]]:
         for y in range(0, camera.height, size)
         for x in range(0, camera.width, size)
     ]
-
-
-def replace_effects(options: SimulationOptions, **changes: Any) -> SimulationOptions:
-    """Return the options with some effects of the detector changed."""
-    return dataclasses.replace(options, effects=dataclasses.replace(options.effects, **changes))

@@ -42,8 +42,8 @@ _UNKNOWN_BLUR_PX = 2.0
 _SIZE_FACTOR = 1.65
 """A mission's geometry may err by this in the radius: a wrong time or a trajectory from memory."""
 
-_WELL_KNOWN_DEG = 60.0
-"""On a shorter arc the radius may be anything."""
+WELL_KNOWN_DEG: Final = 60.0
+"""On a shorter arc the radius may be anything, and the circle of a disc that is mostly outside the frame anywhere."""
 
 
 def doubt(
@@ -63,7 +63,7 @@ def doubt(
     if look.chroma < MOST_RED or look.chroma > MOST_BLUE or abs(look.green) > MOST_GREEN:
         return "colour_of_neither"
     # Of one expected body nothing follows: the disc may be the other.
-    if {h.name for h in hints} == {"earth", "moon"} and body.arc_deg > _WELL_KNOWN_DEG:
+    if {h.name for h in hints} == {"earth", "moon"} and body.arc_deg > WELL_KNOWN_DEG:
         ratios = [max(body.radius / h.radius, h.radius / body.radius) for h in hints]
         if min(ratios) > _SIZE_FACTOR:
             return "not_the_size_expected"
@@ -83,7 +83,7 @@ def sky_share(picture: Prepared, body: MeasuredBody, others: Sequence[MeasuredBo
     enclosed = False
     for other in others:
         outside = np.hypot(x - other.x, y - other.y) > other.radius + _KEEP_OFF_PX
-        enclosed |= bool(seen.any() and other.arc_deg > _WELL_KNOWN_DEG and not (seen & outside).any())
+        enclosed |= bool(seen.any() and other.arc_deg > WELL_KNOWN_DEG and not (seen & outside).any())
         seen &= outside
     light = np.where(seen, light - picture.sky, np.nan).reshape(_RADIAL, _SECTORS, _ACROSS)
     known = np.isfinite(light).sum(axis=(0, 2)) >= 3 * _ACROSS

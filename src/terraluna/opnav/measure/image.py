@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from terraluna.opnav.measure.belief import doubt
+from terraluna.opnav.measure.belief import WELL_KNOWN_DEG, doubt
 from terraluna.opnav.measure.candidates import Candidate, find_candidates
 from terraluna.opnav.measure.glare import find_glare, unresolved
 from terraluna.opnav.measure.inside import find_inside
@@ -26,9 +26,6 @@ _KEEP_OFF_PX = 3.0
 
 _LEAST_INSIDE = 0.2
 """Least radius of a disc before another over that one's: the Moon before the Earth has 0.27 of it from afar."""
-
-_WELL_KNOWN_DEG = 60.0
-"""On a shorter arc the circle of a disc that is mostly outside the frame may be anywhere."""
 
 _MOST_ROUGH_PX = 1.0
 """Circles of clouds are rougher than the limb of a body before them."""
@@ -153,7 +150,7 @@ def _ground_of(candidate: Candidate, bodies: Sequence[MeasuredBody]) -> bool:
     """
     x, y, r = candidate.circle
     return any(
-        b.arc_deg > _WELL_KNOWN_DEG and r < _LEAST_INSIDE * b.radius and np.hypot(x - b.x, y - b.y) < b.radius
+        b.arc_deg > WELL_KNOWN_DEG and r < _LEAST_INSIDE * b.radius and np.hypot(x - b.x, y - b.y) < b.radius
         for b in bodies
     )
 

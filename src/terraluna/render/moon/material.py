@@ -75,13 +75,12 @@ class RadiometricMoon:
 
     def displace(self, body: RenderBody, params: NDArray[np.float64], sampling: Sampling, layer: LayerArrays) -> None:
         """Give the limb its mountains (see `terraluna.render.materials.Rugged`)."""
-        relief = self.maps.relief_m
-        heights = relief.mip_level(relief.texels_per_pixel(sampling.radius))
         radius = float(body.radii_km.mean())
         # Among the peaks the outline is no curve about the disc any more.
         among_peaks = body.range_km <= radius + self.top_km
         if among_peaks or self.top_km / radius * sampling.radius < VISIBLE:
             return
+        relief = self.maps.relief_m
         x, y, z = (float(value) for value in body.observer_body_km)
         # Two directions a sample: the silhouette is linear between them.
         directions = int(4.0 * math.pi * sampling.radius)
@@ -94,7 +93,7 @@ class RadiometricMoon:
             np.ascontiguousarray(body.sun_body),
             silhouette.frame,
             silhouette.heights,
-            heights,
+            relief.mip_level(relief.texels_per_pixel(sampling.radius)),
             self.relief,
             sampling.edge,
             sampling.row,
