@@ -8,11 +8,22 @@ from pathlib import Path
 from terraluna.camera.model import Camera
 from terraluna.ephemeris import Ephemeris
 from terraluna.errors import InputError
-from terraluna.frames import camera_of, read_frame
+from terraluna.frames import RawFrame, camera_of, read_frame
 from terraluna.opnav.limb_height import limb_height_prior
 
 
-def label_camera(path: Path, ephemeris: Ephemeris) -> tuple[Camera, tuple[str, ...]]:
+def read_label(path: Path, ephemeris: Ephemeris) -> RawFrame | None:
+    """A picture with its label, checked against the ephemeris; None for SSDV packets, which have none, and no file.
+
+    Raises:
+        InputError: the file can't be read.
+    """
+    if path.suffix.lower() in (".ssdv", ".bin") or not path.is_file():
+        return None
+    return read_frame(path, ephemeris=ephemeris)
+
+
+def label_camera(path: Path, label: RawFrame | None, ephemeris: Ephemeris) -> tuple[Camera, tuple[str, ...]]:
     """Camera of a picture's label (EXIF, FITS and so on), and remarks on its time.
 
     Raises:
@@ -20,13 +31,14 @@ def label_camera(path: Path, ephemeris: Ephemeris) -> tuple[Camera, tuple[str, .
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; name a picture")
-    observation = read_frame(path, ephemeris=ephemeris, check=False).observation
-    unknown_zone = "time zone unknown" in str(observation.label.get("time_from", ""))
-    return camera_of(observation), ("time_zone_unknown",) if unknown_zone else ()
+    # Packets are no picture: the reader says so.
+    frame = read_frame(path, ephemeris=ephemeris, check=False) if label is None else label
+    unknown_zone = "time zone unknown" in str(frame.observation.label.get("time_from", ""))
+    return camera_of(frame.observation), ("time_zone_unknown",) if unknown_zone else ()
 
 
-def time_of(path: str, times: Mapping[str, str], ephemeris: Ephemeris) -> float:
-    """Time of a picture, TDB seconds past J2000: by the table, else by its own header.
+def time_of(path: str, times: Mapping[str, str], label: RawFrame | None, ephemeris: Ephemeris) -> float:
+    """Time of a picture, TDB seconds past J2000: by the table, else by its own label.
 
     Raises:
         InputError: neither says.
@@ -37,28 +49,23 @@ def time_of(path: str, times: Mapping[str, str], ephemeris: Ephemeris) -> float:
     for key in keys:
         if key and key in times:
             return ephemeris.et(times[key])
-    if name.suffix.lower() not in (".ssdv", ".bin") and name.is_file():
-        own = read_frame(name, ephemeris=ephemeris, check=False).observation.et
-        if own is not None:
-            return own
+    own = None if label is None else label.observation.et
+    if own is not None:
+        return own
     raise InputError(f"{path}: its time is not known; give it with --at, or in the table of --log (columns image, utc)")
 
 
-def header_warnings(path: Path, ephemeris: Ephemeris) -> tuple[str, ...]:
-    """What is wrong with a picture's header: damage, and what contradicts the ephemeris; nothing for SSDV packets."""
-    if path.suffix.lower() in (".ssdv", ".bin") or not path.is_file():
-        return ()
-    return tuple(str(w) for w in read_frame(path, ephemeris=ephemeris).warnings)
+def header_warnings(label: RawFrame | None) -> tuple[str, ...]:
+    """What is wrong with a picture's header: damage, and what contradicts the ephemeris."""
+    return () if label is None else tuple(str(w) for w in label.warnings)
 
 
-def limb_band(path: Path, camera: Camera) -> str:
+def limb_band(label: RawFrame | None, camera: Camera) -> str:
     """Band of a picture for the height of the Earth's limb: its filter's wavelength (nm), or "visible".
 
     Filters outside of what is known of that height, colour pictures and SSDV packets count as visible.
     """
-    if path.suffix.lower() in (".ssdv", ".bin") or not path.is_file():
-        return "visible"
-    name = read_frame(path, check=False).observation.filter
+    name = None if label is None else label.observation.filter
     known = next((f for f in camera.filters if f.name == name), None)
     if known is None:
         return "visible"

@@ -21,7 +21,7 @@ from terraluna.opnav.baseline import Baseline, baseline
 from terraluna.opnav.dating import PictureTime, date_frames
 from terraluna.opnav.evidence import AttitudePrior, PositionPrior
 from terraluna.opnav.focal import FocalFit, refine_focal
-from terraluna.opnav.labels import header_warnings, label_camera, limb_band, time_of
+from terraluna.opnav.labels import header_warnings, label_camera, limb_band, read_label, time_of
 from terraluna.opnav.limb_terrain import date_by_terrain
 from terraluna.opnav.measure import FileMeasurement, MeasuredBody, measure_file
 from terraluna.opnav.navigation import ImageFix, Navigation
@@ -159,16 +159,15 @@ def navigate_files(
 
 def _look(path: Path, setting: Setting, times: Mapping[str, str], options: NavigateOptions) -> list[_Seen]:
     """Measure a file and look for stars, with the camera of its label where none is given."""
-    camera = setting.camera
+    camera, label = setting.camera, read_label(path, setting.ephemeris)
     notes: tuple[str, ...] = ()
     if camera is None:
-        camera, notes = label_camera(path, setting.ephemeris)
+        camera, notes = label_camera(path, label, setting.ephemeris)
     out = []
-    warnings = header_warnings(path, setting.ephemeris)
-    band = limb_band(path, camera)
+    warnings, band = header_warnings(label), limb_band(label, camera)
     for measured in measure_file(path, camera=camera):
         found = replace(measured, warnings=warnings or measured.warnings)
-        et = time_of(found.path, times, setting.ephemeris)
+        et = time_of(found.path, times, label, setting.ephemeris)
         stars = find_stars(found, camera, et, setting) if options.stars else None
         scaled = camera if stars is None or not usable(stars) else with_scale(camera, stars)
         out.append(_Seen(found, et, scaled, stars, band, notes))
