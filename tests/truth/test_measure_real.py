@@ -21,9 +21,11 @@ EPIC_DIAMETER_PX = 1529.394973835
 EPIC_MIDDLE_PX = 1023.5
 # The requirement for the range.
 EPIC_RANGE_SHARE = 0.003
-# Not the requirement, which is 0.3 px, but a guard after measuring: (1024.3, 1022.8). Only the sunward 113 deg of the
+# Not the requirement, which is 0.3 px, but a guard after measuring: (1024.6, 1023.0). Only the sunward 114 deg of the
 # limb could be used, on which centre and radius go together.
 EPIC_CENTRE_PX = 1.5
+# The direction has to tell limb from terminator: the arc that is taken for limb then reaches to 91 deg at most.
+EPIC_SUN_ERROR_DEG = 15.0
 
 
 def _measure(path: Path) -> Measurement:
@@ -87,6 +89,22 @@ def test_epic_range_and_centre(test_data: Path) -> None:
     assert fix.range_km == pytest.approx(EPIC_RANGE_KM, rel=EPIC_RANGE_SHARE)
     centre = EpicCamera().project(fix.position_camera_km[None, :])[0]
     assert centre == pytest.approx([EPIC_MIDDLE_PX] * 2, abs=EPIC_CENTRE_PX)
+
+
+def test_epic_sunward_side(test_data: Path) -> None:
+    # At 7 deg of phase the terminator lies 5 px inside the far limb; clouds and oceans are brighter and darker by far.
+    toward, sun = np.array([31461.413, 1460596.356, 594291.411]), np.array([20592150.896, 138107543.142, 59869809.506])
+    north = np.radians(100.157201602)
+    view, sun = -toward / np.linalg.norm(toward), sun / np.linalg.norm(sun)
+    pole = np.array([0.0, 0.0, 1.0]) - view[2] * view
+    pole /= np.linalg.norm(pole)
+    up = np.array([np.cos(north), -np.sin(north)])
+    right = np.array([-up[1], up[0]])
+    x, y = (sun @ pole) * up + (sun @ np.cross(view, pole)) * right
+    expected = np.degrees(np.arctan2(y, x))
+    with Image.open(test_data / "epic/epic_1b_20190613184124.png") as picture:
+        (earth,) = measure_image(np.asarray(picture)).bodies
+    assert abs((earth.sun_angle_deg - expected + 180.0) % 360.0 - 180.0) < EPIC_SUN_ERROR_DEG
 
 
 def test_the_limb_of_the_epic_product_is_no_optical_one(test_data: Path) -> None:

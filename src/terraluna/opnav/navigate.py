@@ -43,7 +43,7 @@ from terraluna.opnav.sights import body_fix, fix_residuals, sun_angles, sun_evid
 from terraluna.opnav.stars import StarSolution
 from terraluna.opnav.starsight import companion_prior, find_stars, star_prior, usable, with_scale
 from terraluna.opnav.twobody import fix_two_bodies, refused_fix
-from terraluna.opnav.types import BodyFix, PositionFix
+from terraluna.opnav.types import BodyFix, Floats, PositionFix
 from terraluna.opnav.vectors import limb_directions, unit
 
 SCALE_SIGMA: Final = 1e-3
@@ -194,16 +194,19 @@ def _navigate_one(item: _Seen, prior: AttitudePrior | None, setting: Setting, op
         )
         camera = camera if focal is None else focal.camera
     seen = {n: camera.unproject(np.array([b.x, b.y])) for n, b in measured.items()}
-    to_earth = setting.earth_orientation(et, seen)
-    sights: list[BodyFix] = []
-    for body in measured.values():
-        sight = body_fix(body, camera, to_earth, options.systematic_px, item.band)
-        if sight.status != "refused":
-            sights.append(sight)
-    bodies = {s.body: measured[s.body] for s in sights}
+    attitude = setting.attitude(et, seen) if prior is None else prior.rotation
+
+    def sights(turned: Floats | None) -> tuple[BodyFix, ...]:
+        found = []
+        for name, body in measured.items():
+            to_body = None if turned is None else ephemeris.rotation(name, et) @ turned.T
+            found.append(body_fix(body, camera, to_body, options.systematic_px, item.band))
+        return tuple(sight for sight in found if sight.status != "refused")
+
     frame = SeriesFrame(
-        item.found.path, et, tuple(sights), camera=camera.id, band=item.band, attitude=prior, laws=setting.laws(et)
+        item.found.path, et, sights(attitude), camera=camera.id, band=item.band, attitude=prior, laws=setting.laws(et)
     )
+    bodies = {s.body: measured[s.body] for s in frame.sights}
     if setting.camera is None and focal is None and (item.stars is None or not usable(item.stars)):
         # A label's focal length is rounded: ranges would be wrong by per cents, and nothing would show it.
         bare = refused_fix("focal_length_not_refined")
@@ -211,13 +214,19 @@ def _navigate_one(item: _Seen, prior: AttitudePrior | None, setting: Setting, op
             item.found.path, ephemeris.utc(et, 3), item.found, camera, replace(frame, sights=()), bare, None, {},
             item.stars, notes=item.notes,
         )  # fmt: skip
-    clock = _date([replace(frame, laws=())], [camera], setting, options) if sights else None
+    clock = _date([replace(frame, laws=())], [camera], setting, options) if frame.sights else None
     if clock is not None and clock.status == "refused":
         clock = _date_by_arc(frame, item.found, camera, setting, options) or clock
     dated = options.fitted_times and clock is not None and clock.status != "refused"
     at = et + (clock.offset_s if dated and clock is not None else 0.0)
     moment = replace(frame, et=at, laws=setting.laws(at))
-    fix = _fix(moment, sun_angles(item.found), bodies, camera, setting, options)
+    sun = sun_angles(item.found)
+    fix = _fix(moment, sun, bodies, camera, setting, options)
+    if attitude is None and fix.status != "refused":
+        # Only now is it known which ground stands at the limbs.
+        frame = replace(frame, sights=sights(fix.attitude))
+        moment = replace(moment, sights=frame.sights)
+        fix = _fix(moment, sun, bodies, camera, setting, options)
     residuals = fix_residuals(fix, moment, camera, ephemeris) if fix.status != "refused" else {}
     return ImageFix(
         item.found.path, ephemeris.utc(at, 3), item.found, camera, frame, fix, clock, residuals, item.stars, focal,

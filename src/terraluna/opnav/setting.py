@@ -81,22 +81,18 @@ class Setting:
         away = -unit(self.ephemeris.position("sun", et, "earth"))
         return (DirectionLaw(unit(np.array([x, y, 1.0])), away, LAW_SIGMA_RAD, "anti-Sun pointing"),)
 
-    def earth_orientation(self, et: float, seen: Mapping[str, Floats]) -> Floats | None:
-        """Camera frame -> Earth-fixed (3, 3); a few degrees are enough for the flattening.
+    def attitude(self, et: float, seen: Mapping[str, Floats]) -> Floats | None:
+        """J2000 -> camera (3, 3), to a few degrees: enough to know which ground is at a limb.
 
         From the directions ``seen`` of both bodies on the trajectory's sky, else from the mission's pointing law; None
         where neither is known.
         """
         sky = self.sky(et)
         if sky is not None and {"earth", "moon"} <= set(seen):
-            attitude = two_vector_rotation(
-                sky.earth.direction_j2000, sky.moon.direction_j2000, seen["earth"], seen["moon"]
-            )
-            return np.asarray(sky.earth.rotation @ attitude.T)
+            return two_vector_rotation(sky.earth.direction_j2000, sky.moon.direction_j2000, seen["earth"], seen["moon"])
         if self.view is None:
             return None
         try:
-            scene = self.view.scene(et)
+            return self.view.scene(et).attitude
         except (CoverageError, GeometryError):
             return None
-        return None if scene.attitude is None else np.asarray(scene.earth.rotation @ scene.attitude.T)

@@ -16,9 +16,10 @@ from terraluna.opnav.baseline import baseline
 from terraluna.opnav.evidence import SunEvidence, bright_limb_angle_from_pixels
 from terraluna.opnav.horizon_tls import horizon_fix
 from terraluna.opnav.limb_height import limb_height_prior
+from terraluna.opnav.limb_terrain import MEAN_HEIGHT_KM, RELIEF_SIGMA_KM, leveled, roughened
 from terraluna.opnav.measure import FileMeasurement, MeasuredBody
 from terraluna.opnav.sequential import SeriesFrame
-from terraluna.opnav.types import BodyFix, Floats, LimbPoints, PositionFix
+from terraluna.opnav.types import BodyFix, Floats, LimbDirections, LimbPoints, PositionFix
 from terraluna.opnav.vectors import aberrate, limb_directions, unit
 
 PHASE_DEG: Final = 25.0
@@ -37,7 +38,7 @@ _TERRAIN: Final = 5.0
 def body_fix(
     body: MeasuredBody,
     camera: Camera,
-    earth_orientation: Floats | None,
+    orientation: Floats | None,
     systematic_px: float,
     band: str = "visible",
 ) -> BodyFix:
@@ -46,7 +47,8 @@ def body_fix(
     Args:
         body: with a limb.
         camera: that took it.
-        earth_orientation: (3, 3) camera frame -> Earth-fixed; None: the Earth as a sphere.
+        orientation: (3, 3) camera frame -> frame fixed to the body, for the Earth's flattening and the Moon's relief;
+            None: spheres, and the relief as an error.
         systematic_px: standard deviation of centre (per axis) and radius.
         band: of the picture, for the height of the Earth's limb.
     """
@@ -55,19 +57,19 @@ def body_fix(
         limb = replace(limb, covariance_px2=limb.covariance_px2 * _TERRAIN)
     directions = limb_directions(limb, camera)
     if body.name == "earth":
-        mean = (2.0 * EARTH_RADII_KM[0] + EARTH_RADII_KM[2]) / 3.0
-        radii = (mean, mean, mean) if earth_orientation is None else EARTH_RADII_KM
-        fix = horizon_fix(directions, np.asarray(radii), earth_orientation, limb_height=limb_height_prior(limb.band))
-        radius = mean
+        radius = (2.0 * EARTH_RADII_KM[0] + EARTH_RADII_KM[2]) / 3.0
+        radii = (radius, radius, radius) if orientation is None else EARTH_RADII_KM
+        fix = horizon_fix(directions, np.asarray(radii), orientation, limb_height=limb_height_prior(limb.band))
+        relief_km = 0.0
     else:
         radius = MOON_RADII_KM[0]
-        fix = horizon_fix(directions, np.asarray(MOON_RADII_KM))
-    if fix.status == "refused" or systematic_px == 0.0:
+        fix, relief_km = _moon_fix(directions, orientation)
+    error_km = math.hypot(systematic_px * camera.ifov_rad * fix.range_km, relief_km)
+    if fix.status == "refused" or error_km == 0.0:
         return fix
     # The points scatter more than their noise where such errors exist: that is what is added here.
-    d, r = fix.direction, fix.range_km
-    angle = systematic_px * camera.ifov_rad
-    added = (np.eye(3) - np.outer(d, d)) * (angle * r) ** 2 + np.outer(d, d) * (angle * r * r / radius) ** 2
+    d = fix.direction
+    added = (np.eye(3) - np.outer(d, d)) * error_km**2 + np.outer(d, d) * (error_km * fix.range_km / radius) ** 2
     reasons = tuple(x for x in fix.reasons if x != "residuals_exceed_noise")
     return replace(
         fix,
@@ -75,6 +77,18 @@ def body_fix(
         reasons=reasons,
         status="degraded" if reasons else "ok",
     )
+
+
+def _moon_fix(directions: LimbDirections, orientation: Floats | None) -> tuple[BodyFix, float]:
+    """The Moon by its limb, and what the known relief leaves of error in the limb's place, km."""
+    fix = horizon_fix(directions, np.asarray(MOON_RADII_KM))
+    if fix.status == "refused":
+        return fix, 0.0
+    if orientation is None:
+        rough = roughened(directions, fix.position_camera_km)
+        return horizon_fix(rough, np.asarray(MOON_RADII_KM) + MEAN_HEIGHT_KM), 0.0
+    level = leveled(directions, fix.position_camera_km, orientation)
+    return horizon_fix(level, np.asarray(MOON_RADII_KM)), RELIEF_SIGMA_KM
 
 
 def sun_angles(found: FileMeasurement) -> dict[str, float]:

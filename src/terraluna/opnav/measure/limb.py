@@ -43,10 +43,10 @@ _BLURS = np.geomspace(0.35, 6.0, 12)
 _FRONT_FLOOR_PX = 0.5
 """Against another body's clouds single edges go astray, and the colours of a filter wheel's frames don't match."""
 
-_SUNLIT_FLOOR_PX = 0.3
+_SUNLIT_FLOORS_PX = (0.3, 0.15)
 _SMALL_PX = 60.0
-"""On smaller discs whose sunward side is known clouds may move a run of points so far: no terminator has to be kept
-out, and stretches are too few to average."""
+"""Where the sunward side is known mountains and clouds may move a run of points so far, on smaller and on larger discs:
+no terminator has to be kept out. Without it half of the lit limb was left of a large Moon, between its mountains."""
 
 _NEAR_BLURS = {1: np.array([0.55, 0.7, 0.85, 1.0, 1.2, 1.5]), 2: np.array([0.8, 0.9, 1.0, 1.1, 1.25])}
 _PATCHY_DEPTH2 = 4.0
@@ -170,7 +170,7 @@ def measure_limb(
             max(
                 floor,
                 _FRONT_FLOOR_PX if in_front else 0.0,
-                _SUNLIT_FLOOR_PX if np.isfinite(sun) and polar.mean < _SMALL_PX else 0.0,
+                _SUNLIT_FLOORS_PX[int(polar.mean > _SMALL_PX)] if np.isfinite(sun) else 0.0,
             ),
         )
         if np.count_nonzero(chosen) < 8:

@@ -29,6 +29,10 @@ _LEAST_SIGMAS = 2.0
 """First harmonic of the ratio over its mean from which its direction is good to 15 deg and to 35 deg; it must also
 exceed the scatter about it by this factor. Simulated Earths and Moons of 5 to 30 deg of phase, 15 to 800 px."""
 
+_RINGS = (0.008, 0.013, 0.04)
+"""Depth over the radius at which the outer ring ends, the inner one starts and ends. Farther apart they lie on
+different ground: at 7 deg of phase a large disc's clouds then turned the direction by up to 95 deg."""
+
 _SECTORS = 24
 _MOST_PIXELS = 30_000.0
 _LEAST_COVERED = 0.75
@@ -44,9 +48,9 @@ def sunward(picture: Prepared, polar: Polar, blur: float, others: Floats) -> tup
     nothing = float("nan"), math.pi
     radius = polar.mean
     near = max(1.0, 1.2 * blur)
-    far = max(near + 1.5, 0.06 * radius)
-    deep = max(far + 0.5, 0.1 * radius)
-    deepest = max(far + 3.5, 0.3 * radius)
+    far = max(near + 1.5, _RINGS[0] * radius)
+    deep = max(far + 0.5, _RINGS[1] * radius)
+    deepest = max(far + 3.5, _RINGS[2] * radius)
     if deepest > 0.6 * radius:
         return nothing
     step = max(1, int(math.sqrt(2.0 * math.pi * radius * deepest / _MOST_PIXELS)))

@@ -1,0 +1,126 @@
+"""Places of the rendered Moon by its limb, with and without the relief that stands at it."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import chi2
+
+from terraluna.camera.catalogue import load_camera
+from terraluna.ephemeris.constants import MOON_RADII_KM
+from terraluna.instrument.cut import cut_camera
+from terraluna.opnav.horizon_tls import horizon_fix
+from terraluna.opnav.limb_terrain import MEAN_HEIGHT_KM, roughened
+from terraluna.opnav.measure import MeasuredBody, MeasureOptions, measure_image
+from terraluna.opnav.sights import body_fix
+from terraluna.opnav.types import LimbDirections
+from terraluna.opnav.vectors import rotation_exp
+from terraluna.render.frame import render_frame
+from terraluna.render.maps import load_moon_maps
+from terraluna.render.moon import RadiometricMoon
+from terraluna.render.moon.silhouette import limb_frame, limb_heights_km
+
+# Camera, range in km; relief of 2.3 km is 0.4 px in EPIC and 0.24 px in Longjiang-2.
+SENSORS = {"epic": 1.1e6, "longjiang-2": 9.5e3}
+# Phase deg, seed of the body's orientation, roll of the Sun.
+VIEWS = [(40.0, 11, 0.9), (65.0, 12, 2.7), (90.0, 13, 5.0), (50.0, 14, 1.6)]
+# Grain of 5 % of the disc's median.
+GRAIN = 0.05
+# Relief is alike over a degree or so.
+TURNED_RAD = float(np.radians(1.0))
+
+
+@cache
+def _scenes() -> ModuleType:
+    spec = importlib.util.spec_from_file_location(
+        "render_scenes", Path(__file__).resolve().parent.parent / "render_scenes.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@cache
+def _moon() -> Any:
+    return RadiometricMoon(load_moon_maps())
+
+
+@cache
+def _view(camera_id: str, k: int) -> tuple[Any, Any, MeasuredBody]:
+    phase, turn, roll = VIEWS[k]
+    scenes = _scenes()
+    camera = load_camera(camera_id)
+    direction = camera.unproject(np.array([[camera.cx + 3.3 + 0.37 * k, camera.cy - 2.7 + 0.21 * k]]))[0]
+    body = scenes.body(
+        "moon",
+        direction * SENSORS[camera_id],
+        phase_rad=np.radians(phase),
+        material=_moon(),
+        rotation=scenes.rotation(turn),
+        roll=roll,
+    )
+    half = int(1.2 * camera.focal_px_x * body.radii_km[0] / SENSORS[camera_id]) + 60
+    if half < min(camera.width, camera.height) // 2:
+        camera = cut_camera(camera, int(camera.cx) - half, int(camera.cy) - half, 2 * half, 2 * half)
+    image = render_frame(camera, [body], psf=camera.psf, bands_nm=(550.0,)).image.mean(axis=2)
+    image = 100.0 * image / np.median(image[image > 0.05 * image.max()]) + 10.0
+    image += np.random.default_rng(k).normal(0.0, 100.0 * GRAIN, image.shape)
+    (found,) = measure_image(image, camera=camera, options=MeasureOptions(psf_sigma_px=camera.psf.sigma_px)).bodies
+    return camera, body, replace(found, name="moon")
+
+
+def _errors(camera_id: str, orientation: str) -> tuple[np.ndarray, np.ndarray]:
+    """Errors (n, 3) of centre and radius, px, and their squared size over the stated covariance (n,)."""
+    errors, nees = [], []
+    for k in range(len(VIEWS)):
+        camera, body, found = _view(camera_id, k)
+        axis = body.center_km / np.linalg.norm(body.center_km)
+        turned = body.body_from_camera @ rotation_exp(TURNED_RAD * axis)
+        known = {"none": None, "exact": body.body_from_camera, "turned": turned}[orientation]
+        fix = body_fix(found, camera, known, systematic_px=0.0)
+        error = fix.position_camera_km - body.center_km
+        nees.append(error @ np.linalg.solve(fix.covariance_km2, error))
+        scale = camera.focal_px_x / np.linalg.norm(body.center_km)
+        grown = -(error @ axis) * body.radii_km[0] / np.linalg.norm(body.center_km)
+        errors.append(scale * np.array([error[0], error[1], grown]))
+    return np.array(errors), np.array(nees)
+
+
+@pytest.mark.parametrize("camera_id", list(SENSORS))
+def test_relief_at_the_limb_no_longer_moves_the_moon(camera_id: str) -> None:
+    bare, _ = _errors(camera_id, "none")
+    for orientation in ("exact", "turned"):
+        leveled, nees = _errors(camera_id, orientation)
+        assert np.sqrt(np.mean(leveled**2)) < 0.5 * np.sqrt(np.mean(bare**2))
+        # No more than the covariance says: one-sided 97.5 %.
+        assert nees.sum() < chi2.ppf(0.975, 3 * len(nees))
+
+
+@pytest.mark.parametrize("half_deg", [50.0, 65.0, 80.0])
+def test_relief_that_is_not_known_is_in_the_covariance(half_deg: float) -> None:
+    relief, radius = load_moon_maps().relief_m.base, MOON_RADII_KM[0]
+    rng = np.random.default_rng(17)
+    noise = np.repeat(1e-10 * np.eye(3)[None], 200, axis=0)
+    nees = []
+    for _ in range(100):
+        observer = rng.normal(size=3)
+        observer *= 1e5 / np.linalg.norm(observer)
+        toward, first, second = limb_frame(observer)
+        around = rng.uniform(0.0, 2.0 * np.pi) + np.radians(np.linspace(-half_deg, half_deg, 200))
+        angle = np.arcsin((radius + limb_heights_km(relief, observer, radius, around)) / 1e5)[:, None]
+        across = np.outer(np.cos(around), first) + np.outer(np.sin(around), second)
+        limb = LimbDirections(np.sin(angle) * across - np.cos(angle) * toward, noise, "moon")
+        fix = horizon_fix(roughened(limb, -observer), np.full(3, radius + MEAN_HEIGHT_KM))
+        error = fix.position_camera_km + observer
+        nees.append(error @ np.linalg.solve(fix.covariance_km2, error))
+    # The relief is one and the same, so that views are not independent: as many as there are arcs on the Moon are.
+    assert 3.0 / 2.0 < np.mean(nees) < chi2.ppf(0.975, 3 * 30) / 30
