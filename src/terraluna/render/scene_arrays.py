@@ -35,7 +35,8 @@ class RenderBody:
     """One body as the camera sees it.
 
     Camera frame: +Z boresight, +X image right, +Y image down. All vectors are apparent (light time and stellar
-    aberration applied), so that nothing later needs to know of either.
+    aberration applied), so that nothing later needs to know of either. The centre is the one that gives the limb as
+    seen, :attr:`terraluna.scene.BodyView.limb_center_j2000_km`.
 
     Attributes:
         name: "earth", "moon" or any other name; used as the key of masks and brightening factors.
