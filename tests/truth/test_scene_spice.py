@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -54,13 +55,19 @@ def _case(i: int, ephemeris: Ephemeris) -> tuple[float, str, np.ndarray]:
     return et, ("earth", "moon")[i % 2], state
 
 
-def _write_spk(path: Path, et: float, center: str, state: np.ndarray) -> None:
-    """A straight line through the state: its SPICE velocity is exact, which aberration needs."""
+@contextmanager
+def _in_spice(path: Path, et: float, center: str, state: np.ndarray) -> Iterator[None]:
+    """The observer in SPICE's pool, on a straight line: its SPICE velocity is exact, which aberration needs."""
     times = np.array([et - 100.0, et, et + 100.0])
     rows = [np.r_[state[:3] + state[3:] * (t - et), state[3:]] for t in times]
     handle = spice.spkopn(str(path), "observer", 0)
     spice.spkw09(handle, OBSERVER_ID, NAIF[center], "J2000", times[0], times[-1], "observer", 1, 3, rows, times)
     spice.spkcls(handle)
+    spice.furnsh(str(path))
+    try:
+        yield
+    finally:
+        spice.unload(str(path))
 
 
 def _sub_points(view: BodyView, et: float, frame: str) -> tuple[float, float]:
@@ -75,10 +82,7 @@ def _sub_points(view: BodyView, et: float, frame: str) -> tuple[float, float]:
 def test_geometry_equals_spice(block: int, ephemeris: Ephemeris, tmp_path: Path) -> None:
     for i in range(block, CASES, 4):
         et, center, state = _case(i, ephemeris)
-        spk = tmp_path / f"{i}.bsp"
-        _write_spk(spk, et, center, state)
-        spice.furnsh(str(spk))
-        try:
+        with _in_spice(tmp_path / f"{i}.bsp", et, center, state):
             observer = Observer.from_state(ephemeris, et, state, center)
             scene = build_scene(ephemeris, observer, quality="navigation")
             seen = {}
@@ -98,8 +102,6 @@ def test_geometry_equals_spice(block: int, ephemeris: Ephemeris, tmp_path: Path)
             sun, _ = spice.spkpos("SUN", et, "J2000", "CN+S", str(OBSERVER_ID))
             assert spice.vsep(sun, scene.sun.vector_km) < ANGLE_RAD
             assert abs(spice.vsep(seen["earth"], seen["moon"]) - scene.separation_rad) < ANGLE_RAD
-        finally:
-            spice.unload(str(spk))
 
 
 @pytest.mark.usefixtures("spice_planets")
@@ -107,10 +109,7 @@ def test_limb_equals_limbpt(ephemeris: Ephemeris, tmp_path: Path) -> None:
     """SPICE's tangent rays for the light of the centre lie on the cone about the apparent centre."""
     for i in range(0, CASES, 10):
         et, center, state = _case(i, ephemeris)
-        spk = tmp_path / f"{i}.bsp"
-        _write_spk(spk, et, center, state)
-        spice.furnsh(str(spk))
-        try:
+        with _in_spice(tmp_path / f"{i}.bsp", et, center, state):
             scene = build_scene(ephemeris, Observer.from_state(ephemeris, et, state, center), quality="navigation")
             for view in scene.bodies:
                 _, _, _, rays = spice.limbpt(
@@ -119,8 +118,6 @@ def test_limb_equals_limbpt(ephemeris: Ephemeris, tmp_path: Path) -> None:
                 )  # fmt: skip
                 cone = limb_cone(view.radii_km, view.rotation, view.center_j2000_km)
                 assert _off_cone(np.asarray(rays) @ view.rotation, cone) < ANGLE_RAD
-        finally:
-            spice.unload(str(spk))
 
 
 def _low_orbit(i: int, ephemeris: Ephemeris) -> tuple[float, str, np.ndarray]:
@@ -142,10 +139,7 @@ def test_outline_equals_limbpt_ray_by_ray(case: Case, ephemeris: Ephemeris, tmp_
     farthest = 0.0
     for i in range(0, CASES, 10) if case is _case else range(20):
         et, center, state = case(i, ephemeris)
-        spk = tmp_path / f"{i}.bsp"
-        _write_spk(spk, et, center, state)
-        spice.furnsh(str(spk))
-        try:
+        with _in_spice(tmp_path / f"{i}.bsp", et, center, state):
             observer = Observer.from_state(ephemeris, et, state, center)
             scene = build_scene(ephemeris, observer, quality="navigation")
             for view in scene.bodies:
@@ -160,8 +154,6 @@ def test_outline_equals_limbpt_ray_by_ray(case: Case, ephemeris: Ephemeris, tmp_
                 # One light time and one turn for all rays would not do.
                 plain = limb_cone(view.radii_km, view.rotation, view.center_j2000_km)
                 farthest = max(farthest, _off_cone(rays, plain))
-        finally:
-            spice.unload(str(spk))
     assert farthest > 1e-5
 
 
@@ -170,10 +162,7 @@ def test_outline_equals_limbpt_ray_by_ray(case: Case, ephemeris: Ephemeris, tmp_
 def test_the_rendered_moon_ends_where_spice_has_its_limb(i: int, ephemeris: Ephemeris, tmp_path: Path) -> None:
     """Low lunar orbits, the camera turned to eight places of the limb: columns are covered up to their middle."""
     et, center, state = _low_orbit(i, ephemeris)
-    spk = tmp_path / "low.bsp"
-    _write_spk(spk, et, center, state)
-    spice.furnsh(str(spk))
-    try:
+    with _in_spice(tmp_path / "low.bsp", et, center, state):
         camera = pinhole(64, 64, 1.0 / np.radians(RENDER_PX_ARCSEC / 3600.0))
         observer = Observer.from_state(ephemeris, et, state, center)
         sky = build_scene(ephemeris, observer, quality="navigation")
@@ -185,8 +174,6 @@ def test_the_rendered_moon_ends_where_spice_has_its_limb(i: int, ephemeris: Ephe
             bodies = render_bodies(scene, {name: UniformMaterial() for name in ("earth", "moon")})
             rows = render_truth(camera, bodies, shadows=False).mask("moon").sum() / camera.width
             assert (rows - 0.5 * camera.height) * RENDER_PX_ARCSEC == pytest.approx(0.0, abs=RENDER_ARCSEC)
-    finally:
-        spice.unload(str(spk))
 
 
 def _limb_rays(view: BodyView, et: float, n: int) -> np.ndarray:

@@ -8,6 +8,7 @@ light time and aberration (archives mix geometric and apparent places), plus the
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from datetime import datetime
@@ -17,7 +18,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from terraluna.ephemeris import Ephemeris, unit
+from terraluna.ephemeris import Ephemeris, angle_between, from_angles, unit
 from terraluna.ephemeris.constants import NAIF_IDS
 from terraluna.errors import CoverageError, InputError
 from terraluna.frames.instruments import flight
@@ -431,9 +432,7 @@ def _directions(claims: tuple[Claim, ...], places: _Places) -> list[HeaderWarnin
         if claim.quantity != "direction" or body is None or origin is None:
             continue
         line = unit(body[:3] - origin[:3])
-        ra, dec = np.radians(claim.value)
-        stated = np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
-        off = float(np.degrees(np.arccos(np.clip(line @ stated, -1.0, 1.0))))
+        off = math.degrees(angle_between(line, from_angles(*np.radians(claim.value))))
         moved = places.slack_km(claim.body, claim.origin) / float(np.linalg.norm(body[:3] - origin[:3]))
         # Places of date differ from J2000 by precession, 0.014 degrees a year.
         precession = 0.014 * abs(places.et) / (365.25 * 86400.0)

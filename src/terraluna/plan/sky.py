@@ -13,7 +13,7 @@ import numpy as np
 import spiceypy as spice
 from numba import njit
 
-from terraluna.ephemeris import Ephemeris
+from terraluna.ephemeris import Ephemeris, from_angles
 from terraluna.ephemeris.constants import C_KM_S, EARTH_RADII_KM, MOON_RADII_KM, NAIF_IDS, SUN_RADIUS_KM
 from terraluna.ephemeris.segments import Floats, chebyshev_place, chebyshev_state
 from terraluna.plan.track import Track, track_state
@@ -120,8 +120,7 @@ def center_shape(center: str, et: float) -> tuple[float, float, Floats]:
         _, sizes = spice.bodvcd(body, "RADII", 3)
         if spice.bodfnd(body, "POLE_RA"):
             ra, dec, _, _ = spice.bodeul(body, et)
-            axis = np.array([math.cos(dec) * math.cos(ra), math.cos(dec) * math.sin(ra), math.sin(dec)])
-            return float(sizes[0]), float(sizes[2]), axis
+            return float(sizes[0]), float(sizes[2]), from_angles(ra, dec)
         return float(sizes[0]), float(sizes[0]), np.array([0.0, 0.0, 1.0])
     known = {"earth": EARTH_RADII_KM, "moon": MOON_RADII_KM, "sun": (SUN_RADIUS_KM,) * 3}
     a, _, c = known.get(center, (0.0, 0.0, 0.0))

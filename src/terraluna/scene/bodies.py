@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from terraluna.ephemeris import Ephemeris, unit
+from terraluna.ephemeris import Ephemeris, angle_between, unit
 from terraluna.ephemeris.constants import EARTH_RADII_KM, MOON_RADII_KM
 from terraluna.ephemeris.segments import Floats
 from terraluna.errors import GeometryError
@@ -106,12 +106,6 @@ class BodyView:
     def cone(self) -> Floats:
         """Tangent cone (3, 3) of the limb as seen, on J2000 axes, see :func:`terraluna.scene.limb.limb_cone`."""
         return limb_cone(self.radii_km, self.rotation, self.limb_center_j2000_km)
-
-
-def angle_between(a: Floats, b: Floats) -> float:
-    """Angle between two vectors (3,), rad, precise for small and large ones (Kahan's formula)."""
-    u, v = unit(a), unit(b)
-    return float(2.0 * np.arctan2(np.linalg.norm(u - v), np.linalg.norm(u + v)))
 
 
 def position_angle(line_of_sight: Floats, direction: Floats) -> float:

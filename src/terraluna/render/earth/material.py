@@ -88,12 +88,7 @@ class RadiometricEarth:
         land = land_bands(self.maps.land, levels[0], tuple(float(nm) for nm in bands_nm))
         water, clouds = fixed_level(self.maps.water, levels[1]), fixed_level(self.clouds, levels[2])
         shade_earth(
-            layer.coverage,
-            layer.lat_rad,
-            layer.lon_rad,
-            layer.mu0,
-            layer.mu,
-            layer.cos_phase,
+            *layer.samples,
             layer.height_km,
             sun_or_dummy(layer),
             land.ravel(),
