@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import sequences
-from terraluna.develop.develop import Developed, develop
+from terraluna.develop.develop import develop
+from terraluna.develop.developed import Developed
 from terraluna.develop.options import DevelopOptions
 from terraluna.develop.register import Motion, turn_fields
 from terraluna.ephemeris import Ephemeris
