@@ -14,7 +14,7 @@ from terraluna.camera.distortion import Distortion
 from terraluna.render.angles import fast_atan2, fast_exp, map_cells
 from terraluna.render.frame import render_frame
 from terraluna.render.kernels import half_plane_area
-from terraluna.render.maps import sample_bilinear
+from terraluna.render.pyramid import sample_bilinear
 
 EARTH_KM = (6378.1366, 6378.1366, 6356.7519)
 EXP_TOL = 1e-12  # absolute: remainder of the series at its worst place, x = -7

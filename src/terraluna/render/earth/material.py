@@ -20,7 +20,8 @@ from terraluna.render.materials import Shaded, sun_or_dummy
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from terraluna.render.maps import EarthMaps, Pyramid
+    from terraluna.render.maps import EarthMaps
+    from terraluna.render.pyramid import Pyramid
     from terraluna.render.scene_arrays import BodyLayer, RenderBody
 
 
