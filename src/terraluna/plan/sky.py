@@ -33,7 +33,11 @@ POLE_STEP_S: Final = 86400.0
 TURN_STEP_S: Final = 3600.0
 """Step of the orientation tables: polar motion, a daily wobble of 1.5e-6 rad, is followed to 1e-9 rad."""
 
-SPIN_RAD_S: Final = (7.2921151467e-5, 0.0)
+EARTH_SPIN: Final = 7.2921151467e-5
+MOON_SPIN: Final = 2.6616995e-6
+"""Spins, rad/s: they aberrate the Sun as seen from a place, and bound how fast a place turns."""
+
+SPIN_RAD_S: Final = (EARTH_SPIN, 0.0)
 """Spin taken out of the Earth's and the Moon's tables, so that what is interpolated is slow."""
 
 _LIGHT_TURNS: Final = 4
