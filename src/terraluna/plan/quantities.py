@@ -33,9 +33,9 @@ from terraluna.plan.sky import (
     disc_radius,
     earth_pole,
     light_vector,
-    limb_vector,
     rotation,
     sun_from,
+    to_limb,
 )
 
 Quantity = Literal[
@@ -86,8 +86,10 @@ def _occultation(kind, front, back, seen, sky, et, craft, w6, w3, m):  # type: i
     """Overlap, cover or ring of ``back`` behind ``front``, rad, positive where it is so: as ``seen``, or by gfoclt."""
     a, b = w3[0], w3[1]
     if seen:
-        lt_a = limb_vector(sky, front, et, craft, w6, a)
-        limb_vector(sky, back, et, craft, w6, b)
+        lt_a = apparent(sky, front, et, craft, w6, a)
+        apparent(sky, back, et, craft, w6, b)
+        to_limb(sky, front, et, craft, w6, a)
+        to_limb(sky, back, et, craft, w6, b)
     else:
         lt_a = light_vector(sky, front, et, craft, w6, a)
         light_vector(sky, back, et, craft, w6, b)
@@ -303,17 +305,19 @@ def _with_camera(ip, fp, cam, sky, et, craft, w6, w3, m):  # type: ignore[no-unt
         pole[0], pole[1], pole[2] = 0.0, 0.0, 1.0
     polar, part = sky.polar[body], fp[3]
     off = angle_of(turn[2], center)
-    limb = w3[9]
-    limb_vector(sky, body, w6[9, 0], craft, w6, limb)
     pixels = np.empty((LIMB_POINTS, 2))
     outside = off - half
     if eta < 0.0:
         # No roll (its reference is behind, say), but the boresight lies on a cone about the target.
         away = max(angle_of(m[0, 0], center) - math.acos(min(1.0, fp[6])) - half, 0.0)
         return -1e6, eta, -1e-6 * away
-    if outside > 0.05 + half or not limb_pixels(
-        cam, turn, limb, sky.radii[body] * part, polar * part, pole, m[0:2], pixels
-    ):
+    seen = outside <= 0.05 + half
+    if seen:
+        limb = w3[9]
+        limb[:] = center
+        to_limb(sky, body, w6[9, 0], craft, w6, limb)
+        seen = limb_pixels(cam, turn, limb, sky.radii[body] * part, polar * part, pole, m[0:2], pixels)
+    if not seen:
         # The centre must come within half a diagonal of the boresight before the disc can be inside; the factor's sign
         # says so.
         away = max(outside, 0.0)

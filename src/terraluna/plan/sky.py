@@ -235,20 +235,18 @@ def apparent(sky, body, et, craft, work, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def limb_vector(sky, body, et, craft, work, out):  # type: ignore[no-untyped-def]
-    """Vector (3,) to where a body at rest would have the outline that is seen; ``work`` (3, 6); returns the light time.
+def to_limb(sky, body, et, craft, work, vector):  # type: ignore[no-untyped-def]
+    """Turn an apparent vector (3,) in place into that to where a body at rest would have the outline that is seen.
 
-    As :func:`terraluna.scene.apparent.limb_place`, with the equatorial radius.
+    As :func:`terraluna.scene.apparent.limb_place`, with the equatorial radius; ``work`` (2, 6) is overwritten.
     """
-    lt = light_vector(sky, body, et, craft, work, out)
-    far = math.sqrt(out[0] * out[0] + out[1] * out[1] + out[2] * out[2])
-    aberrate(out, craft[3:])
-    stretch = 1.0 + (out[0] * craft[3] + out[1] * craft[4] + out[2] * craft[5]) / (far * C_KM_S)
+    far = math.sqrt(vector[0] * vector[0] + vector[1] * vector[1] + vector[2] * vector[2])
+    lt = far / C_KM_S
+    stretch = 1.0 + (vector[0] * craft[3] + vector[1] * craft[4] + vector[2] * craft[5]) / (far * C_KM_S)
     later = lt * (1.0 - math.sqrt(max(0.0, 1.0 - (sky.radii[body] / far) ** 2)))
-    body_state(sky, body, et - lt, work[0], work[2])
+    body_state(sky, body, et - lt, work[0], work[1])
     for k in range(3):
-        out[k] = stretch * out[k] - later * (craft[3 + k] - work[2, 3 + k])
-    return lt
+        vector[k] = stretch * vector[k] - later * (craft[3 + k] - work[1, 3 + k])
 
 
 @njit(cache=True)
