@@ -9,12 +9,10 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+import with_tests  # noqa: F401
 
 import render_scenes as scenes
 from terraluna.camera.catalogue import load_camera

@@ -14,8 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+import with_tests  # noqa: F401
 
 import plan_gf as gf
 from terraluna.ephemeris import Ephemeris

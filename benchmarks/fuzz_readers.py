@@ -21,11 +21,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
+import with_tests  # noqa: F401
+
+import products
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "tests"))
-
-import products  # noqa: E402
 
 HANG_S = 5.0
 MEMORY_MB = 1000.0

@@ -9,20 +9,13 @@ three unknowns is 3; its 95 % band is that of chi-square for independent frames.
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import sys
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
+import with_tests  # noqa: F401
 from scipy.stats import chi2
 
-_spec = importlib.util.spec_from_file_location("moon_fits", Path(__file__).parents[1] / "tests" / "moon_fits.py")
-assert _spec is not None
-assert _spec.loader is not None
-moon_fits = importlib.util.module_from_spec(_spec)
-sys.modules["moon_fits"] = moon_fits
-_spec.loader.exec_module(moon_fits)
+import moon_fits
 
 
 def main() -> None:

@@ -6,16 +6,14 @@ Run with ``python benchmarks/sequential_campaign.py [RUNS]``; about three minute
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import numpy as np
+import with_tests  # noqa: F401
 from scipy.stats import chi2
 
+from sequential_cases import CASES, Simulator, nees
 from terraluna.ephemeris import Ephemeris
 from terraluna.opnav.sequential import Editing, OrbitPath, filter_series, fit_series
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-from sequential_cases import CASES, Simulator, nees
 
 
 def main(runs: int) -> None:

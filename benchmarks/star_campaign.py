@@ -11,21 +11,15 @@ database of patterns for 10 to 40 degrees is built first.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import with_tests  # noqa: F401
 
+import star_fields
 from terraluna.ephemeris import Ephemeris
 from terraluna.opnav.stars import Sky, extract, sky_at, solve_detections, solve_stars
-
-_spec = importlib.util.spec_from_file_location("star_fields", Path(__file__).parents[1] / "tests" / "star_fields.py")
-assert _spec is not None
-assert _spec.loader is not None
-star_fields = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(star_fields)
 
 FALSE_DEG = 0.1
 

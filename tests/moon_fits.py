@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+import render_scenes as scenes
 from terraluna.camera.psf import Psf
 from terraluna.opnav.measure import MeasureOptions, measure_image
 from terraluna.render.frame import render_frame
@@ -47,23 +45,12 @@ class MoonFit:
 
 
 @cache
-def _scenes() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("render_scenes", Path(__file__).resolve().parent / "render_scenes.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@cache
 def _surface() -> Any:
     return RadiometricMoon(load_moon_maps())
 
 
 def moon_frame(phase_deg: float, seed: int, k: int) -> tuple[Any, np.ndarray, np.ndarray]:
     """Camera, picture and true x, y, radius of a Moon of random size, orientation, Sun direction, place and noise."""
-    scenes = _scenes()
     rng = np.random.default_rng([seed, int(phase_deg), k])
     radius = float(rng.uniform(*RADII_PX))
     size = 2 * int(1.3 * radius + 25.0)

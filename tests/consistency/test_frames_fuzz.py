@@ -9,21 +9,15 @@ from __future__ import annotations
 import resource
 import time
 import warnings
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
+import fuzz_readers as fuzz
 import numpy as np
 import pytest
 
 from terraluna.ephemeris import Ephemeris
 from terraluna.errors import InputError
 from terraluna.frames import read_frame
-
-_spec = spec_from_file_location("fuzz_readers", Path(__file__).parents[2] / "benchmarks" / "fuzz_readers.py")
-assert _spec is not None
-assert _spec.loader is not None
-fuzz = module_from_spec(_spec)
-_spec.loader.exec_module(fuzz)
 
 FILES = 22
 """Mutated files of each of the ten products, 203 in all: HDF5 is read in a process of its own and gets five."""

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy.stats import chi2
 
-_spec = importlib.util.spec_from_file_location("moon_fits", Path(__file__).resolve().parent.parent / "moon_fits.py")
-assert _spec is not None
-assert _spec.loader is not None
-moon_fits = importlib.util.module_from_spec(_spec)
-sys.modules["moon_fits"] = moon_fits
-_spec.loader.exec_module(moon_fits)
+import moon_fits
 
 COUNT = 25
 SEED = 11

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy.stats import chi2
 
+import render_scenes as scenes
 from terraluna.camera.catalogue import load_camera
 from terraluna.ephemeris.constants import MOON_RADII_KM
 from terraluna.instrument.cut import cut_camera
@@ -38,18 +36,6 @@ TURNED_RAD = float(np.radians(1.0))
 
 
 @cache
-def _scenes() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "render_scenes", Path(__file__).resolve().parent.parent / "render_scenes.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@cache
 def _moon() -> Any:
     return RadiometricMoon(load_moon_maps())
 
@@ -57,7 +43,6 @@ def _moon() -> Any:
 @cache
 def _view(camera_id: str, k: int) -> tuple[Any, Any, MeasuredBody]:
     phase, turn, roll = VIEWS[k]
-    scenes = _scenes()
     camera = load_camera(camera_id)
     direction = camera.unproject(np.array([[camera.cx + 3.3 + 0.37 * k, camera.cy - 2.7 + 0.21 * k]]))[0]
     body = scenes.body(

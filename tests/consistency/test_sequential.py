@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy.stats import chi2
 
+from sequential_cases import CASES, CRUISE, LUNAR, Case, Simulator, nees
 from terraluna.ephemeris import Ephemeris
 from terraluna.opnav.sequential import (
     Dynamics,
@@ -19,9 +17,6 @@ from terraluna.opnav.sequential import (
     filter_series,
     fit_series,
 )
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from sequential_cases import CASES, CRUISE, LUNAR, Case, Simulator, nees
 
 # The campaign of 100 runs is benchmarks/sequential_campaign.py; here so few that the tests stay short, with their band.
 RUNS = 6

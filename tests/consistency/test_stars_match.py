@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 
+import star_fields
 from terraluna.ephemeris import Ephemeris
 from terraluna.opnav.stars import MatchOptions, Sky, match_stars, sky_at, solve_detections
-
-_spec = importlib.util.spec_from_file_location("star_fields", Path(__file__).parents[1] / "star_fields.py")
-assert _spec is not None
-assert _spec.loader is not None
-star_fields = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(star_fields)
 
 FIELDS = 100
 FALSE_DEG = 0.1

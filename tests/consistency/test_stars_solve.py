@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+import star_fields
 from terraluna.ephemeris import Ephemeris
 from terraluna.errors import InputError
 from terraluna.opnav.stars import Disc, Sky, sky_at, solve_stars
-
-_spec = importlib.util.spec_from_file_location("star_fields", Path(__file__).parents[1] / "star_fields.py")
-assert _spec is not None
-assert _spec.loader is not None
-star_fields = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(star_fields)
 
 SPEED_S = 20e-3
 """Asked: extraction and solution of 1024x1024, warm; processor time, the fastest of a few."""

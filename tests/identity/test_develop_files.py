@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from terraluna.develop.demosaic import PATTERNS, demosaic
-from terraluna.develop.develop import Developed, develop, develop_again
+from terraluna.develop.develop import develop, develop_again
+from terraluna.develop.developed import Developed
 from terraluna.develop.finish import png_bytes
 from terraluna.develop.options import DevelopOptions, options_from
 from terraluna.develop.provenance import read_provenance

@@ -17,7 +17,8 @@ from terraluna.render.earth.grid import slant_cosine, sun_nodes, view_nodes
 from terraluna.render.earth.land import band_reflectance, land_bands
 from terraluna.render.earth.lut import frame_tables
 from terraluna.render.earth.ocean import fresnel, glint_shape, mirror, slope_variance
-from terraluna.render.maps import FULL_SCALE, EarthMaps, Pyramid, load_earth_maps
+from terraluna.render.maps import EarthMaps, load_earth_maps
+from terraluna.render.pyramid import FULL_SCALE, Pyramid
 
 ROUND_OFF = 1e-8
 INTERPOLATION = 0.01

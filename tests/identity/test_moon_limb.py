@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from terraluna.camera.model import Camera, Detector
 from terraluna.render.frame import render_frame
-from terraluna.render.maps import Pyramid, load_moon_maps
+from terraluna.render.maps import load_moon_maps
 from terraluna.render.moon import RadiometricMoon
 from terraluna.render.moon.silhouette import even_angles, limb_frame, limb_heights_km
+from terraluna.render.pyramid import Pyramid
 from terraluna.render.scene_arrays import RenderBody
 
 R = 1737.4

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-from pathlib import Path
 
 import numba
 import numpy as np
 import pytest
 
+import render_scenes as scenes
 from terraluna.camera.psf import Psf
 from terraluna.errors import GeometryError, InputError
 from terraluna.render.frame import render_frame
 from terraluna.render.materials_basic import UniformMaterial
-
-_spec = importlib.util.spec_from_file_location("render_scenes", Path(__file__).parents[1] / "render_scenes.py")
-assert _spec is not None
-assert _spec.loader is not None
-scenes = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(scenes)
 
 AREA_RTOL = 1e-3  # the renderer's specification; 2e-6 is measured
 CENTRE_PX = 0.01  # the renderer's specification

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 
+import render_scenes as scenes
 from terraluna.camera.psf import Psf
 from terraluna.render.frame import render_frame
 from terraluna.render.psf import discrete_gaussian, merge_boxes, reach_px, spread_core, spread_kernel
-
-_spec = importlib.util.spec_from_file_location("render_scenes", Path(__file__).parents[1] / "render_scenes.py")
-assert _spec is not None
-assert _spec.loader is not None
-scenes = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(scenes)
 
 CUT = 1e-6  # light that the truncated kernels may lose or gain before renormalisation
 

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 
+import render_scenes as scenes
 from terraluna.errors import InputError
 from terraluna.render.frame import render_frame
 from terraluna.render.stretch import brighten, srgb, to_picture, white_level
-
-_spec = importlib.util.spec_from_file_location("render_scenes", Path(__file__).parents[1] / "render_scenes.py")
-assert _spec is not None
-assert _spec.loader is not None
-scenes = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(scenes)
 
 
 def test_srgb_code_points():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 from oem import OrbitEphemerisMessage
 
+from sequential_cases import LUNAR, Simulator
 from terraluna.ephemeris import Ephemeris
 from terraluna.errors import InputError, OutputError
 from terraluna.missions.view import MissionView
@@ -26,9 +26,6 @@ from terraluna.opnav.sequential import (
     write_series_spk,
 )
 from terraluna.trajectory.spk import SpkTrajectory
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from sequential_cases import LUNAR, Simulator
 
 # The format's writer keeps 15 digits of each number.
 ROUNDING = 1e-12

@@ -11,8 +11,9 @@ from terraluna.errors import GeometryError, InputError
 from terraluna.opnav.baseline import Baseline, baseline
 from terraluna.opnav.evidence import AttitudePrior, DirectionLaw, PositionPrior, SunEvidence
 from terraluna.opnav.los import second_range_roots, triangulate
+from terraluna.opnav.problem import build_problem
 from terraluna.opnav.solver import linearise
-from terraluna.opnav.twobody import build_problem, fix_two_bodies
+from terraluna.opnav.twobody import fix_two_bodies
 from terraluna.opnav.types import BodyFix
 from terraluna.opnav.vectors import aberrate, rotation_exp, unit
 

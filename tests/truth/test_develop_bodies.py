@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-from types import ModuleType
-
 import numpy as np
 import pytest
 
-from terraluna.develop.develop import Developed, develop
+import sequences
+from terraluna.develop.develop import develop
+from terraluna.develop.developed import Developed
 from terraluna.develop.options import DevelopOptions
 from terraluna.develop.register import Motion, turn_fields
 from terraluna.ephemeris import Ephemeris
@@ -29,32 +26,20 @@ CASES = {
 }
 
 
-def _sequences() -> ModuleType:
-    path = Path(__file__).parents[1] / "sequences.py"
-    spec = importlib.util.spec_from_file_location("terraluna_test_sequences", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module", params=list(CASES))
 def sequence(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, ephemeris: Ephemeris):  # type: ignore[no-untyped-def]
-    tools = _sequences()
     case = CASES[request.param]
-    made = tools.simulate(tmp_path_factory.mktemp(request.param), ephemeris, *case)
-    return tools, made, develop(made.files, DevelopOptions(mission=case[0]), ephemeris=ephemeris)
+    made = sequences.simulate(tmp_path_factory.mktemp(request.param), ephemeris, *case)
+    return made, develop(made.files, DevelopOptions(mission=case[0]), ephemeris=ephemeris)
 
 
-def _errors(tools: ModuleType, made, picture: Developed):  # type: ignore[no-untyped-def]
+def _errors(made, picture: Developed):  # type: ignore[no-untyped-def]
     """(band, body, mean vector error of the registered places, what the frame as a whole leaves), px."""
     camera = made.scenes[0].camera
     index = {item.name: "rgb".index(channel) for channel, item in camera.colour_filters().items()}
     for band in picture.report["registration"]["bands"]:
         for name, entry in band["bodies"].items():
-            here, there = tools.surface_motion(made.scenes[1], made.scenes[index[band["band"]]], name)
+            here, there = sequences.surface_motion(made.scenes[1], made.scenes[index[band["band"]]], name)
             motion = Motion(name, *entry["shift_px"], tuple(entry["turn_rad"]), 0.0, 0, "")
             fx, fy = turn_fields(picture.discs[name], here[:, 0], here[:, 1])
             found = here + np.column_stack([motion.dx + fx @ motion.turn, motion.dy + fy @ motion.turn])
@@ -79,7 +64,7 @@ def test_the_whole_frame_cannot_hold_the_moon(sequence) -> None:  # type: ignore
 @pytest.mark.parametrize("sequence", ["voyager"], indirect=True)
 def test_no_fringe_at_the_limbs(sequence) -> None:  # type: ignore[no-untyped-def]
     """Red over blue in a ring about the Moon's lit limb varies less around it than with the frame as a whole."""
-    _, made, picture = sequence
+    made, picture = sequence
     whole = develop(made.files, DevelopOptions(mission=_mission(made), register="frame"))
     moon = picture.discs["moon"]
     scatter = []

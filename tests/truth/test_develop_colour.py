@@ -10,7 +10,8 @@ from PIL import Image
 
 from terraluna.camera.catalogue import load_camera
 from terraluna.develop.balance import lunar_card
-from terraluna.develop.develop import Developed, develop
+from terraluna.develop.develop import develop
+from terraluna.develop.developed import Developed
 from terraluna.develop.load import colour_filters
 from terraluna.develop.options import DevelopOptions
 from terraluna.ephemeris import Ephemeris

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import epic_frame
 from terraluna.ephemeris import Ephemeris
 from terraluna.scene import Observer, Scene, build_scene
-
-_spec = importlib.util.spec_from_file_location("epic_frame", Path(__file__).parents[1] / "epic_frame.py")
-assert _spec is not None
-assert _spec.loader is not None
-epic_frame = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(epic_frame)
 
 # From the notes on the records: the Moon belongs to 193 s after the record's date, the centroid to 255-270 s after.
 MOON_DELAY_S = 193.0

@@ -5,24 +5,18 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import replace
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import products
 from terraluna.ephemeris import Ephemeris
 from terraluna.errors import InputError
 from terraluna.frames import Limits, camera_of, read_frame
 from terraluna.frames.hdf5 import bands
 from terraluna.frames.vicar import vax_real
-
-_spec = spec_from_file_location("products", Path(__file__).parents[1] / "products.py")
-assert _spec is not None
-assert _spec.loader is not None
-products = module_from_spec(_spec)
-_spec.loader.exec_module(products)
 
 
 @pytest.fixture

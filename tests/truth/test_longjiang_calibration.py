@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import calibrate_longjiang2 as tool
 from terraluna.camera import load_camera
 from terraluna.ephemeris import Ephemeris
 from terraluna.missions.view import MissionView
 from terraluna.opnav.stars import Calibration, calibrate
-
-_spec = importlib.util.spec_from_file_location(
-    "calibrate_longjiang2", Path(__file__).parents[2] / "tools" / "calibrate_longjiang2.py"
-)
-assert _spec is not None
-assert _spec.loader is not None
-tool = importlib.util.module_from_spec(_spec)
-sys.modules["calibrate_longjiang2"] = tool
-_spec.loader.exec_module(tool)
 
 # Share of its sigma by which a number of the catalogue may differ from the fit made anew: the measurement of the limbs
 # is refined from time to time.

@@ -12,18 +12,9 @@ from PIL import Image
 from scipy.ndimage import map_coordinates
 
 from terraluna.errors import InputError
-from terraluna.render.maps import (
-    CLOUD_COVER,
-    EarthMaps,
-    MoonMaps,
-    Pyramid,
-    load_cloud_map,
-    load_earth_maps,
-    load_moon_maps,
-    moon_iof,
-    sample_bilinear,
-    sample_bilinear_channels,
-)
+from terraluna.render.cloud_map import load_cloud_map
+from terraluna.render.maps import CLOUD_COVER, EarthMaps, MoonMaps, load_earth_maps, load_moon_maps, moon_iof
+from terraluna.render.pyramid import Pyramid, sample_bilinear, sample_bilinear_channels
 
 CRATER_DEG = 0.1
 """A bright crater's or deep floor's centroid: the IAU gazetteer's centres are good to about 0.05, relief is uneven."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from functools import cache
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
+import render_scenes as scenes
 from terraluna.camera.catalogue import load_camera
 from terraluna.camera.psf import Psf
 from terraluna.ephemeris.constants import EARTH_RADII_KM
@@ -68,24 +66,11 @@ MISSED_SIGMA_PX = dict.fromkeys(("EPIC Earth", "ONC-T Earth", "MapCam Earth", "T
 
 
 @cache
-def _scenes() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "render_scenes", Path(__file__).resolve().parent.parent / "render_scenes.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@cache
 def _moon() -> Any:
     return MoonMaterial(load_moon_maps())
 
 
 def _frame(radius: float, phase_deg: float, seed: int, noise: float = GRAIN, offset: tuple[float, float] = (3.3, -2.7)):
-    scenes = _scenes()
     size = 420
     camera = scenes.pinhole(size, size, 2000.0)
     direction = camera.unproject([[camera.cx + offset[0], camera.cy + offset[1]]])[0]
@@ -140,7 +125,6 @@ def _view(name: str, k: int) -> tuple[Any, Any, np.ndarray]:
     """Camera, body and noisy picture of a sensor's k-th view, cut to the disc's surroundings."""
     camera_id, kind, range_km, bands = SENSORS[name]
     phase, turn, roll = VIEWS[k]
-    scenes = _scenes()
     camera = load_camera(camera_id)
     direction = camera.unproject(np.array([[camera.cx + 3.3 + 0.37 * k, camera.cy - 2.7 + 0.21 * k]]))[0]
     body = scenes.body(

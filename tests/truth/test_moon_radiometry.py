@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+import render_scenes as scenes
 from terraluna.errors import InputError
 from terraluna.photometry.band import Band
 from terraluna.photometry.discs import hemispherical_albedo
@@ -24,12 +23,6 @@ from terraluna.render.moon import EarthLight, RadiometricMoon
 from terraluna.render.moon.castshadow import disc_above, soft_cosine, sun_above_skyline
 from terraluna.render.moon.cells import albedo_means, disc_factor, parameter_cells
 from terraluna.render.shadows import with_shadows
-
-_spec = importlib.util.spec_from_file_location("render_scenes", Path(__file__).parents[1] / "render_scenes.py")
-assert _spec is not None
-assert _spec.loader is not None
-scenes = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(scenes)
 
 BANDS_NM = (440.0, 500.0, 675.0, 870.0)
 RADIUS_PX = 100.0

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +12,10 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 from typer.testing import CliRunner
 
+import photos
 from terraluna.cli.navigate import navigate
 from terraluna.ephemeris import Ephemeris
 from terraluna.errors import InputError
-
-_spec = importlib.util.spec_from_file_location("photos", Path(__file__).parents[1] / "photos.py")
-assert _spec is not None
-assert _spec.loader is not None
-photos = importlib.util.module_from_spec(_spec)
-sys.modules["photos"] = photos
-_spec.loader.exec_module(photos)
 
 app = typer.Typer()
 app.command()(navigate)

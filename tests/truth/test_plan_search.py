@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 import spiceypy as spice
 
+import plan_gf as gf
 from terraluna.ephemeris import Ephemeris
 from terraluna.missions.view import MissionView
 from terraluna.plan.conditions import All, Any, Not, Scalar, solve
@@ -22,12 +22,6 @@ from terraluna.plan.track import make_track
 from terraluna.plan.windows import Windows
 from terraluna.trajectory import Trajectory
 from terraluna.trajectory.planet import PlanetTrajectory
-
-_spec = importlib.util.spec_from_file_location("plan_gf", Path(__file__).resolve().parents[1] / "plan_gf.py")
-assert _spec is not None
-assert _spec.loader is not None
-gf = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(gf)
 
 EDGE_S = 0.01
 """The aim for window edges; measured 5e-5 s, which is the two searches' own precision."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
+import eclipse_frames as eclipse
 from terraluna.camera.catalogue import load_camera
 from terraluna.camera.model import Camera
 from terraluna.downlink import decode_files
@@ -28,13 +27,6 @@ from terraluna.render.materials import Material
 from terraluna.render.moon import RadiometricMoon
 from terraluna.render.surfaces import surface_materials
 from terraluna.trajectory.source import trajectory_from_spec
-
-_spec = importlib.util.spec_from_file_location("eclipse_frames", Path(__file__).parents[1] / "eclipse_frames.py")
-assert _spec is not None
-assert _spec.loader is not None
-eclipse = importlib.util.module_from_spec(_spec)
-sys.modules["eclipse_frames"] = eclipse
-_spec.loader.exec_module(eclipse)
 
 EPIC_NM = (680.0, 551.0, 443.0)
 TRANSIT_RATIO = (1.3, 1.65, 2.6)

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 import spiceypy as spice
 
+import render_scenes as scenes
 from terraluna.camera.distortion import Distortion
 from terraluna.render.angles import fast_atan2, fast_exp, map_cells
 from terraluna.render.frame import render_frame
 from terraluna.render.kernels import half_plane_area
-from terraluna.render.maps import sample_bilinear
-
-_spec = importlib.util.spec_from_file_location("render_scenes", Path(__file__).parents[1] / "render_scenes.py")
-assert _spec is not None
-assert _spec.loader is not None
-scenes = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(scenes)
+from terraluna.render.pyramid import sample_bilinear
 
 EARTH_KM = (6378.1366, 6378.1366, 6356.7519)
 EXP_TOL = 1e-12  # absolute: remainder of the series at its worst place, x = -7

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+import render_scenes as scenes
 from terraluna.camera.psf import Psf
 from terraluna.render.frame import render_frame
 from terraluna.render.materials_basic import UniformMaterial
 from terraluna.render.materials_moon import MCEWEN_L, MoonMaterial, lambert_disc, lunar_disc, mcewen_weight
-
-_spec = importlib.util.spec_from_file_location("render_scenes", Path(__file__).parents[1] / "render_scenes.py")
-assert _spec is not None
-assert _spec.loader is not None
-scenes = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(scenes)
 
 # Phase (deg): centre of brightness over the radius and flux of a unit disc (orthographic), Lambert and Lommel-Seeliger
 # (mu0 / (mu0 + mu)); integrated numerically in plane coordinates, see docs/algorithms.

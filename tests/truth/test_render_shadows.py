@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+import render_scenes as scenes
 from terraluna.ephemeris.constants import SUN_RADIUS_KM
 from terraluna.render.frame import darkened_sun, render_frame
 from terraluna.render.materials_basic import UniformMaterial
 from terraluna.render.shadows import NECKEL_LABS_1994, ring_hidden, sun_rings, uniform_visible
-
-_spec = importlib.util.spec_from_file_location("render_scenes", Path(__file__).parents[1] / "render_scenes.py")
-assert _spec is not None
-assert _spec.loader is not None
-scenes = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(scenes)
 
 
 def eclipse(sun="uniform", moon_z=384400.0):

@@ -11,7 +11,7 @@ from terraluna.cli.common import EXIT_NO, JsonFlag, fail, output_folder, say, sa
 from terraluna.errors import InputError, RefusedError
 
 if TYPE_CHECKING:
-    from terraluna.develop.develop import Developed
+    from terraluna.develop.developed import Developed
     from terraluna.develop.options import DevelopOptions
 
 FilesArgument = Annotated[

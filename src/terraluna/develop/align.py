@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from terraluna.develop.bodies import Disc, find_discs, find_front, name_discs, sky_of
+from terraluna.develop.bodies import find_discs, name_discs, sky_of
 from terraluna.develop.compose import LIMB_MARGIN_PX, compose_band
 from terraluna.develop.conceal import conceal_plane
+from terraluna.develop.disc import Disc
+from terraluna.develop.front import find_front
 from terraluna.develop.geometry import Geometry, expected_radii, front_ratio, globe_turn
 from terraluna.develop.register import Motion, frame_shift, register_body, residual_shift
 from terraluna.errors import RefusedError

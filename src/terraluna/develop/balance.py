@@ -19,7 +19,7 @@ from terraluna.errors import RefusedError
 
 if TYPE_CHECKING:
     from terraluna.camera.model import Filter
-    from terraluna.develop.bodies import Disc
+    from terraluna.develop.disc import Disc
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

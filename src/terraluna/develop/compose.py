@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from terraluna.develop.bodies import Disc
+from terraluna.develop.disc import Disc
 from terraluna.develop.register import Motion
 
 Floats = NDArray[np.float64]

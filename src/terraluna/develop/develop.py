@@ -2,91 +2,34 @@
 
 from __future__ import annotations
 
-import logging
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from terraluna.develop.align import Aligned, align
 from terraluna.develop.balance import Balance, balance_on_moon, lunar_card
-from terraluna.develop.bodies import Disc
+from terraluna.develop.bodies import sky_of
+from terraluna.develop.describe import describe, factor_text, report_of
+from terraluna.develop.developed import Developed, Picture
+from terraluna.develop.disc import Disc, Floats
 from terraluna.develop.geometry import Geometry, north_angle, sun_angle
+from terraluna.develop.limb import light_direction
 from terraluna.develop.load import Loaded, load
 from terraluna.develop.options import DevelopOptions
 from terraluna.develop.orient import cut, turn_up, turned_place
-from terraluna.develop.provenance import Provenance, differences, locate_inputs, provenance_of, read_provenance
+from terraluna.develop.provenance import Provenance, differences, locate_inputs, read_provenance
 from terraluna.errors import InputError, RefusedError
 
 if TYPE_CHECKING:
     from terraluna.camera.model import Camera
-    from terraluna.develop.metadata import Description
     from terraluna.ephemeris import Ephemeris
     from terraluna.scene import Scene
 
-log = logging.getLogger(__name__)
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 _CRESCENT_OFFSET = 0.15
 """Centre of light off the centre, over the radius, from which it shows the Sun's direction: some 25 deg of phase."""
-
-Picture = NDArray[np.uint8] | NDArray[np.uint16]
-
-
-@dataclass(frozen=True, eq=False)
-class Developed:
-    """A developed picture.
-
-    Attributes:
-        picture: (H, W, 3) sRGB, 8 or 16 bit, with marks and caption.
-        image: (h, w, bands) linear, turned and cut, before white level and curve.
-        filled: (h, w) lost pixels that were concealed.
-        invented: (h, w) pixels whose colour comes from the neighbourhood.
-        discs: the bodies in the picture, by name; in pixels of ``image`` where it was not turned by the caption.
-        balance: the white balance, or None.
-        white: linear level that became white.
-        unit: of ``image``.
-        inputs: names and SHA-256.
-        options: as asked for.
-        description: for the metadata.
-        report: everything measured, JSON-ready.
-    """
-
-    picture: Picture
-    image: Floats
-    filled: Mask
-    invented: Mask
-    discs: dict[str, Disc]
-    balance: Balance | None
-    white: float
-    unit: str
-    inputs: tuple[tuple[str, str], ...]
-    options: DevelopOptions
-    description: Description
-    report: dict[str, Any]
-
-    def write(self, path: str | Path) -> Provenance:
-        """Write PNG, TIFF, JPEG or FITS by the name's ending, with metadata; whole or not at all.
-
-        Raises:
-            InputError: an ending that isn't known, or 16 bits in a JPEG.
-            OutputError: it cannot be written.
-        """
-        from terraluna.develop.finish import format_of, write_fits, write_picture
-        from terraluna.develop.metadata import xmp_packet
-
-        place = Path(path)
-        kind = format_of(place, self.options.bits)
-        block = provenance_of(self.inputs, self.options, kind)
-        if kind == "fits":
-            write_fits(place, self.image, self.filled | self.invented, self.description, self.unit, block.text())
-        else:
-            packet = xmp_packet(self.description, block.text())
-            write_picture(place, self.picture, packet, self.description, self.options.quality)
-        return block
 
 
 def develop(
@@ -269,21 +212,19 @@ def _finished(
     )
     if options.mark and options.conceal != "none":
         picture = mark_regions(picture, filled)
-    description = _described(loaded, aligned, balance, options, scene, white, up, bool(filled.any()))
+    description = describe(loaded, aligned, balance, options, scene, white, up, bool(filled.any()))
     lines = [description.title, description.caption] if options.caption else []
     if options.moon_factor != 1.0 and not options.caption:
-        picture = add_text(picture, [_factor_text(options.moon_factor)], strip=False)
+        picture = add_text(picture, [factor_text(options.moon_factor)], strip=False)
     picture = add_text(picture, lines, strip=True)
     unit = balance.unit if balance is not None else loaded.unit
-    report = _report(loaded, aligned, discs, balance, options, white, unit, up, angle, filled, invented, notes)
+    report = report_of(loaded, aligned, discs, balance, options, white, unit, up, angle, filled, invented, notes)
     return Developed(
         picture, turned, filled, invented, discs, balance, white, unit, loaded.inputs, options, description, report
     )
 
 
 def _sky(image: Floats) -> Floats:
-    from terraluna.develop.bodies import sky_of
-
     none = np.zeros(image.shape[:2], dtype=np.bool_)
     return np.array([sky_of(image[..., k], none)[0] for k in range(image.shape[2])])
 
@@ -325,8 +266,6 @@ def _up(aligned: Aligned, scene: Scene | None, image: Floats, orient: str) -> tu
 
 
 def _light(light: Floats, disc: Disc) -> float | None:
-    from terraluna.develop.bodies import light_direction
-
     none = np.zeros(light.shape, dtype=np.bool_)
     t = light_direction(light, disc, none, 0.0, least=_CRESCENT_OFFSET)
     return None if t is None else math.atan2(-math.cos(t), -math.sin(t))
@@ -337,122 +276,3 @@ def _placed(disc: Disc, shape: tuple[int, int], angle: float) -> Disc:
         return disc
     x, y = turned_place(disc.x, disc.y, shape, angle)
     return replace(disc, x=x, y=y)
-
-
-def _factor_text(factor: float) -> str:
-    return f"Moon brightened x {factor:g}" if factor > 1.0 else f"Moon dimmed x {factor:g}"
-
-
-def _described(
-    loaded: Loaded,
-    aligned: Aligned,
-    balance: Balance | None,
-    options: DevelopOptions,
-    scene: Scene | None,
-    white: float,
-    up: str,
-    damaged: bool,
-) -> Description:
-    from terraluna.develop.metadata import Description
-
-    planes = loaded.planes
-    facility = loaded.facility
-    instrument = loaded.camera.name if loaded.camera is not None else ""
-    utc = planes[len(planes) // 2].utc
-    bodies = tuple(n for n in aligned.discs if n != "unknown")
-    what = " and ".join(b.capitalize() for b in bodies)
-    known = [p for p in (what, facility or instrument, f"{utc[:19].replace('T', ' ')} UTC" if utc else "") if p]
-    title = options.title or ", ".join(known) or "Developed frame"
-    parts = []
-    if len(planes) == 3:
-        parts.append("R, G, B: " + ", ".join(f"{p.band.centre_nm:.0f}" for p in planes) + " nm")
-    else:
-        parts.append(f"{planes[0].band.name}, {planes[0].band.centre_nm:.0f} nm")
-    if balance is not None:
-        parts.append(
-            "white: a flat grey surface in sunlight" if balance.white_point == "sun" else "white: the mean Moon is grey"
-        )
-    elif len(planes) == 3:
-        parts.append("colour not balanced")
-    if options.moon_factor != 1.0:
-        parts.append(_factor_text(options.moon_factor))
-    parts.append(f"{options.stretch} stretch, sRGB")
-    if options.deconvolve:
-        parts.append(f"sharpened (Richardson-Lucy, {options.deconvolve})")
-    if damaged:
-        filled = {"none": "left black", "fill": "filled with grey"}.get(options.conceal, "filled in")
-        marked = " and outlined" if options.mark and options.conceal != "none" else ""
-        parts.append(f"{loaded.lost_note or 'lost pixels'}, {filled}{marked}")
-    if options.orient != "as-shot":
-        parts.append(up)
-    if options.title and len(known) > 1:
-        parts.insert(0, ", ".join(known))
-    return Description(
-        title=title,
-        caption="; ".join(parts) + ".",
-        facility=facility,
-        instrument=instrument,
-        bands=tuple(p.band for p in planes),
-        utc=tuple(p.utc for p in planes),
-        bodies=bodies,
-        stretch=options.stretch,
-        white=white,
-        moderate=damaged,
-        extra={} if scene is None else {"GeometryQuality": scene.quality},
-    )
-
-
-def _report(
-    loaded: Loaded,
-    aligned: Aligned,
-    discs: dict[str, Disc],
-    balance: Balance | None,
-    options: DevelopOptions,
-    white: float,
-    unit: str,
-    up: str,
-    angle: float,
-    filled: Mask,
-    invented: Mask,
-    notes: list[str],
-) -> dict[str, Any]:
-    card = None if balance is None else balance.card
-    return {
-        "inputs": [{"file": n, "sha256": d} for n, d in loaded.inputs],
-        "camera": None if loaded.camera is None else loaded.camera.id,
-        "bands": [{"filter": p.band.name, "centre_nm": p.band.centre_nm, "utc": p.utc} for p in loaded.planes],
-        "bodies": [
-            {
-                "name": d.name,
-                "x": d.x,
-                "y": d.y,
-                "radius": d.radius,
-                "rms_px": d.rms_px,
-                "arc_deg": d.arc_deg,
-                "front": d.front,
-            }
-            for d in discs.values()
-        ],
-        "registration": aligned.report,
-        "balance": None
-        if balance is None or card is None
-        else {
-            "white_point": balance.white_point,
-            "card": {"bands_nm": list(card.bands_nm), "reflectance": list(card.reflectance), "note": card.note},
-            "gains": list(balance.gains),
-            "tone": list(balance.tone),
-            "sky": list(balance.sky),
-            "moon_before": list(balance.before),
-            "moon_after_over_expected": list(balance.after),
-            "pixels": balance.pixels,
-        },
-        "unit": unit,
-        "white": white,
-        "stretch": options.stretch,
-        "moon_factor": options.moon_factor,
-        "orientation": {"up": up, "turned_deg": math.degrees(angle)},
-        "filled_pixels": int(filled.sum()),
-        "invented_pixels": int(invented.sum()),
-        "saturated_pixels": int(aligned.saturated.sum()),
-        "notes": notes,
-    }

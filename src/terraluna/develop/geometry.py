@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from terraluna.develop.bodies import Disc
+from terraluna.develop.disc import Disc
 
 if TYPE_CHECKING:
     from terraluna.camera.model import Camera

@@ -12,7 +12,7 @@ from terraluna.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from terraluna.develop.bodies import Disc
+    from terraluna.develop.disc import Disc
 
 _AUTO_MARGIN = 0.25
 

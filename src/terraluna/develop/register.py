@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from terraluna.develop.bodies import Disc
+from terraluna.develop.disc import Disc
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
 from importlib.resources import files
 from types import TracebackType
 from typing import Final, Self
 
 import numpy as np
 import spiceypy as spice
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from spiceypy.utils.exceptions import SpiceyError
 
 from terraluna.ephemeris.constants import NAIF_IDS
@@ -183,9 +182,3 @@ def body_id(name: str) -> int:
         return NAIF_IDS[name]
     except KeyError:
         raise InputError(f"unknown body {name!r}; the bodies are {', '.join(NAIF_IDS)}") from None
-
-
-def unit(vectors: NDArray[np.float64] | Sequence[float]) -> Floats:
-    """Unit vectors along the last axis."""
-    v = np.asarray(vectors, dtype=np.float64)
-    return np.asarray(v / np.linalg.norm(v, axis=-1, keepdims=True))

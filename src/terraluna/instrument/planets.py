@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from terraluna.ephemeris import unit
+from terraluna.ephemeris import angle_between, from_angles, unit
 from terraluna.ephemeris.constants import AU_KM
 from terraluna.errors import GeometryError, InputError
 from terraluna.scene.apparent import Observer, apparent_place, seen_from_body
-from terraluna.scene.bodies import angle_between
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -152,7 +151,6 @@ def view_planets(ephemeris: Ephemeris, observer: Observer) -> tuple[PlanetView, 
 
 def _ring_tilt_deg(to_observer: NDArray[np.float64], to_sun: NDArray[np.float64]) -> float:
     """Effective opening of the rings: geometric mean of both latitudes, 0 where they are lit from behind."""
-    ra, dec = _SATURN_POLE
-    pole = np.array([math.cos(dec) * math.cos(ra), math.cos(dec) * math.sin(ra), math.sin(dec)])
+    pole = from_angles(*_SATURN_POLE)
     product = math.asin(float(pole @ unit(to_observer))) * math.asin(float(pole @ unit(to_sun)))
     return math.degrees(math.sqrt(max(product, 0.0)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import spiceypy as spice
 
-from terraluna.ephemeris import unit
+from terraluna.ephemeris import from_angles, unit
 from terraluna.ephemeris.segments import Floats
 from terraluna.errors import GeometryError
 from terraluna.missions.model import PointingSpec
@@ -20,7 +20,7 @@ def attitude_for(scene: Scene, pointing: PointingSpec) -> Floats:
         case PointingSpec(law="quaternion", quaternion=list(q)):
             return np.asarray(spice.q2m(unit(q)))
         case PointingSpec(law="radec", ra_deg=float(ra), dec_deg=float(dec)):
-            target, seat = _sky(np.radians(ra), np.radians(dec)), ahead
+            target, seat = from_angles(np.radians(ra), np.radians(dec)), ahead
         case PointingSpec(law="anti-sun"):
             target = -unit(scene.sun.vector_km)
             x, y = np.tan(np.radians([pointing.offset_x_deg, pointing.offset_y_deg]))
@@ -34,10 +34,6 @@ def attitude_for(scene: Scene, pointing: PointingSpec) -> Floats:
         return _roll(base, seat, earth, scene.earth.rotation[2], np.radians(pointing.earth_north_angle_deg))
     north = np.array([0.0, 0.0, 1.0])
     return _roll(base, seat, target, north, np.radians(pointing.celestial_north_angle_deg or 0.0))
-
-
-def _sky(ra: float, dec: float) -> Floats:
-    return np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
 
 
 def _place(target: Floats, seat: Floats) -> Floats:

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
+from terraluna.ephemeris import angle_between, from_angles
 from terraluna.ephemeris.constants import EARTH_RADII_KM
+from terraluna.ephemeris.segments import Floats
 from terraluna.errors import CatalogueError, GeometryError
 from terraluna.missions.view import MissionView
-from terraluna.scene.bodies import BodyName, angle_between, position_angle
+from terraluna.scene.bodies import BodyName, position_angle
 from terraluna.scene.scene import BodyPixels, Scene
 
 Value = float | str
@@ -156,11 +158,16 @@ def framing(mission: MissionView, et: float) -> Value:
     return "both" if len(seen) == 2 else seen[0] if seen else "none"
 
 
+def _over(scene: Scene, lat_deg: float, lon_deg: float) -> Floats:
+    """Direction (3,) J2000 of a place from the centre of the Earth."""
+    return np.asarray(scene.earth.rotation.T @ from_angles(math.radians(lon_deg), math.radians(lat_deg)))
+
+
 @_quantity
 def place(mission: MissionView, et: float, lat_deg: float, lon_deg: float) -> Value:
     """How a place on the Earth is seen: ``lit``, ``dark``, or ``out of view``; sphere of the local normal."""
     scene = mission.scene(et)
-    up = scene.earth.rotation.T @ _direction(lat_deg, lon_deg)
+    up = _over(scene, lat_deg, lon_deg)
     point = scene.earth.center_j2000_km + up * EARTH_RADII_KM[0]
     if float(up @ point) >= 0.0:
         return "out of view"
@@ -171,7 +178,7 @@ def place(mission: MissionView, et: float, lat_deg: float, lon_deg: float) -> Va
 def place_quadrant(mission: MissionView, et: float, lat_deg: float, lon_deg: float) -> Value:
     """Where a place on the Earth lies on the disc in the image: ``upper left``, ``lower right`` ..."""
     scene = mission.scene(et)
-    point = scene.earth.center_j2000_km + scene.earth.rotation.T @ _direction(lat_deg, lon_deg) * EARTH_RADII_KM[0]
+    point = scene.earth.center_j2000_km + _over(scene, lat_deg, lon_deg) * EARTH_RADII_KM[0]
     if scene.camera is None or scene.attitude is None:
         raise GeometryError(f"{mission.spec.id}: no camera")
     a, b = scene.camera.project(np.stack([scene.earth.center_j2000_km, point]) @ scene.attitude.T)
@@ -288,8 +295,3 @@ def direction_from_state_deg(mission: MissionView, et: float, position_km: list[
 def distance_from_state_km(mission: MissionView, et: float, position_km: list[float]) -> Value:
     """Distance between the trajectory and a published geocentric J2000 position."""
     return float(np.linalg.norm(mission.observer(et).position_j2000_km - np.asarray(position_km)))
-
-
-def _direction(lat_deg: float, lon_deg: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    lat, lon = math.radians(lat_deg), math.radians(lon_deg)
-    return np.array([math.cos(lat) * math.cos(lon), math.cos(lat) * math.sin(lon), math.sin(lat)])

@@ -51,7 +51,8 @@ def visible_limb(body: BodyView) -> Floats:
     if body.name != "earth":
         return points
     height = limb_height_prior("visible").mean_km
-    return np.asarray(body.center_j2000_km + (points - body.center_j2000_km) * (1.0 + height / EARTH_RADII_KM[0]))
+    center = body.limb_center_j2000_km
+    return np.asarray(center + (points - center) * (1.0 + height / EARTH_RADII_KM[0]))
 
 
 def refine_focal(

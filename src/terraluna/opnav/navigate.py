@@ -25,6 +25,7 @@ from terraluna.opnav.labels import header_warnings, label_camera, limb_band, rea
 from terraluna.opnav.limb_terrain import date_by_terrain
 from terraluna.opnav.measure import FileMeasurement, MeasuredBody, measure_file
 from terraluna.opnav.navigation import ImageFix, Navigation
+from terraluna.opnav.positionfix import refused_fix
 from terraluna.opnav.published import navigate_published
 from terraluna.opnav.sequential import (
     Dynamics,
@@ -42,7 +43,7 @@ from terraluna.opnav.setting import Setting
 from terraluna.opnav.sights import body_fix, fix_residuals, sun_angles, sun_evidence
 from terraluna.opnav.stars import StarSolution
 from terraluna.opnav.starsight import companion_prior, find_stars, star_prior, usable, with_scale
-from terraluna.opnav.twobody import fix_two_bodies, refused_fix
+from terraluna.opnav.twobody import fix_two_bodies
 from terraluna.opnav.types import BodyFix, Floats, PositionFix
 from terraluna.opnav.vectors import limb_directions, unit
 

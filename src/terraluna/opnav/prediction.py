@@ -6,8 +6,9 @@ import numpy as np
 
 from terraluna.opnav.baseline import Baseline
 from terraluna.opnav.evidence import AttitudePrior
+from terraluna.opnav.positionfix import position_fix
+from terraluna.opnav.problem import Measurement, build_problem
 from terraluna.opnav.solver import Solution, solve
-from terraluna.opnav.twobody import Measurement, build_problem, position_fix
 from terraluna.opnav.types import BodyFix, Floats, LineOfSight, PositionFix
 from terraluna.opnav.vectors import length
 

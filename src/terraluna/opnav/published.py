@@ -12,11 +12,11 @@ from terraluna.errors import InputError, RefusedError
 from terraluna.missions.dating import PictureDate, date_picture
 from terraluna.opnav.measure import FileMeasurement, MeasuredBody, measure_file
 from terraluna.opnav.navigation import ImageFix, Navigation, ScaleFree
+from terraluna.opnav.positionfix import refused_fix
 from terraluna.opnav.scalefree import ScaleFreeFix, scale_free_evidence, scale_free_fix
 from terraluna.opnav.sequential import SeriesFrame
 from terraluna.opnav.setting import Setting
 from terraluna.opnav.sights import sun_angles
-from terraluna.opnav.twobody import refused_fix
 
 
 def navigate_published(

@@ -37,6 +37,9 @@ class Scalar:
         a: first body; for ``overlap``, ``covered``, ``annular`` the nearer one; for ``shadow`` the one that casts it.
         b: second body.
         limbs: bodies ("a", "b") whose limb counts in a separation instead of the centre; ``umbra`` for ``shadow``.
+        as_seen: for ``overlap``, ``covered``, ``annular``: outlines as a picture shows them, where each ray of a limb
+            has its own light time and aberration. Without it those of gfoclt, with one light time a body and no
+            aberration.
         camera: for ``frame_margin``.
         pointing: for quantities of the camera's attitude.
         part: share of the disc's radius that must be inside the frame.
@@ -53,6 +56,7 @@ class Scalar:
     b: str = "moon"
     limbs: tuple[str, ...] = ()
     umbra: bool = False
+    as_seen: bool = False
     camera: Camera | None = None
     pointing: Pointing | None = None
     part: float = 1.0
@@ -67,6 +71,8 @@ class Scalar:
         option = ("a" in self.limbs) + 2 * ("b" in self.limbs)
         if self.quantity == "shadow":
             option = int(self.umbra)
+        elif self.quantity in ("overlap", "covered", "annular"):
+            option = int(self.as_seen)
         ip = np.array(
             [QUANTITIES.index(self.quantity), BODY_CODES[self.a], BODY_CODES[self.b], *pointing.codes(), option],
             dtype=np.int64,

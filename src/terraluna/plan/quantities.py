@@ -1,8 +1,9 @@
-"""The scalar quantities that conditions are made of, for compiled code, with bounds on how fast they can change.
+"""The scalar quantities that conditions are made of, for compiled code.
 
 Each is evaluated from Chebyshev records alone. Definitions follow SPICE where SPICE has them: separation (gfsep, point
 or sphere), range (gfdist), phase (gfpa), occultation (gfoclt), declination (gfposc), light and view of a place
-(gfilum); directions are CN+S, occultations CN, as there.
+(gfilum); directions are CN+S, occultations CN, as there. An occultation in a picture is that of the outlines as seen,
+where each ray of a limb has its own light time and aberration.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from terraluna.plan.laws import angle_of, attitude, unit_into
 from terraluna.plan.sky import (
     CENTER,
     EARTH,
+    EARTH_SPIN,
     MOON,
+    MOON_SPIN,
     SUN,
     aberrate,
     apparent,
@@ -32,6 +35,7 @@ from terraluna.plan.sky import (
     light_vector,
     rotation,
     sun_from,
+    to_limb,
 )
 
 Quantity = Literal[
@@ -45,13 +49,6 @@ QUANTITIES: Final[tuple[Quantity, ...]] = (
     "zenith_angle",
 )  # fmt: skip
 """Order of the numbers in :func:`value`."""
-
-EARTH_SPIN: Final = 7.2921151467e-5
-MOON_SPIN: Final = 2.6616995e-6
-"""Spins, rad/s: they aberrate the Sun as seen from a place, and bound how fast a place turns."""
-
-SUN_DRIFT: Final = 2.4e-7
-"""Bound on the rate (rad/s) at which the Sun's direction turns as seen from Earth or Moon: 31.4 km/s at 0.98 au."""
 
 ROLL: Final = 7
 """Place of a law's roll angle among the numbers of a scalar."""
@@ -85,11 +82,17 @@ def aim(ip, fp, sky, craft, w6, w3, m, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _occultation(kind, front, back, sky, et, craft, w6, w3, m):  # type: ignore[no-untyped-def]
-    """Overlap, cover or ring of ``back`` behind ``front``, rad, positive where it is so; CN, as gfoclt."""
+def _occultation(kind, front, back, seen, sky, et, craft, w6, w3, m):  # type: ignore[no-untyped-def]
+    """Overlap, cover or ring of ``back`` behind ``front``, rad, positive where it is so: as ``seen``, or by gfoclt."""
     a, b = w3[0], w3[1]
-    lt_a = light_vector(sky, front, et, craft, w6, a)
-    light_vector(sky, back, et, craft, w6, b)
+    if seen:
+        lt_a = apparent(sky, front, et, craft, w6, a)
+        apparent(sky, back, et, craft, w6, b)
+        to_limb(sky, front, et, craft, w6, a)
+        to_limb(sky, back, et, craft, w6, b)
+    else:
+        lt_a = light_vector(sky, front, et, craft, w6, a)
+        light_vector(sky, back, et, craft, w6, b)
     da, db = math.sqrt(a @ a), math.sqrt(b @ b)
     ra, rb = disc_radius(sky, front, a), disc_radius(sky, back, b)
     sep = angle_of(a, b)
@@ -239,7 +242,7 @@ def value(ip, fp, cam, sky, et, w6, w3, m):  # type: ignore[no-untyped-def]
             w3[0, k] = -w3[0, k]
         return angle_of(w3[0], w3[1]), 1.0, 1.0
     if q == 3 or q == 4 or q == 5:
-        return _occultation(q - 3, ip[1], ip[2], sky, et, craft, w6, w3, m), 1.0, 1.0
+        return _occultation(q - 3, ip[1], ip[2], ip[5] == 1, sky, et, craft, w6, w3, m), 1.0, 1.0
     if q == 6:
         apparent(sky, ip[1], et, craft, w6, w3[0])
         return math.atan2(w3[0, 2], math.sqrt(w3[0, 0] ** 2 + w3[0, 1] ** 2)), 1.0, 1.0
@@ -308,9 +311,13 @@ def _with_camera(ip, fp, cam, sky, et, craft, w6, w3, m):  # type: ignore[no-unt
         # No roll (its reference is behind, say), but the boresight lies on a cone about the target.
         away = max(angle_of(m[0, 0], center) - math.acos(min(1.0, fp[6])) - half, 0.0)
         return -1e6, eta, -1e-6 * away
-    if outside > 0.05 + half or not limb_pixels(
-        cam, turn, center, sky.radii[body] * part, polar * part, pole, m[0:2], pixels
-    ):
+    seen = outside <= 0.05 + half
+    if seen:
+        limb = w3[9]
+        limb[:] = center
+        to_limb(sky, body, w6[9, 0], craft, w6, limb)
+        seen = limb_pixels(cam, turn, limb, sky.radii[body] * part, polar * part, pole, m[0:2], pixels)
+    if not seen:
         # The centre must come within half a diagonal of the boresight before the disc can be inside; the factor's sign
         # says so.
         away = max(outside, 0.0)
@@ -321,90 +328,3 @@ def _with_camera(ip, fp, cam, sky, et, craft, w6, w3, m):  # type: ignore[no-unt
         return margin, eta, outside / margin
     reach = min(1.45, half + 2.0 * disc_radius(sky, body, center))
     return margin, eta, math.cos(reach) ** 2 / f
-
-
-@njit(cache=True)
-def rate_bound(ip, fp, cell, eta, dt, far):  # type: ignore[no-untyped-def]
-    """Largest rate of a quantity (in the unit of its bound) over a step, or infinity where none is known.
-
-    More exactly: its product with ``dt`` is the least sum of distances from a threshold at both ends that rules out a
-    visit to it in between.
-
-    Args:
-        cell: (4, 3) for Earth, Moon, Sun, centre of the orbit: largest angular rate of the direction (rad/s), largest
-            speed (km/s), tangent of the largest angular radius.
-        eta: least angle of start and reference at the step's ends, rad.
-        dt: length of the step, s.
-        far: whether the body is outside the cone about the frame at both ends, so that its angle is what counts.
-    """
-    q = ip[0]
-    a, b = ip[1], ip[2]
-    if q == 0:
-        rate = cell[a, 0] + cell[b, 0]
-        if ip[5] & 1:
-            rate += cell[a, 0] * cell[a, 2]
-        if ip[5] & 2:
-            rate += cell[b, 0] * cell[b, 2]
-        return rate
-    if q == 1:
-        return cell[a, 1]
-    if q == 2:
-        return cell[a, 0] + SUN_DRIFT
-    if q == 3 or q == 4 or q == 5:
-        return cell[a, 0] * (1.0 + cell[a, 2]) + cell[b, 0] * (1.0 + cell[b, 2])
-    if q == 6:
-        return cell[a, 0]
-    if q == 10:
-        return 1.01 * (EARTH_SPIN if a == EARTH else MOON_SPIN) + SUN_DRIFT
-    if q == 11 or q == 16:
-        # Seen from the place the craft is at most 1.42 times nearer than from the centre while tan(radius) < 0.3.
-        spin = EARTH_SPIN if a == EARTH else MOON_SPIN
-        return math.inf if cell[a, 2] > 0.3 else 1.5 * (spin + cell[a, 0])
-    if q == 12:
-        # Speeds across the shadow's axis: the Moon's, the Earth's turn about the Sun at that distance, and a margin.
-        return 1.5
-    if q == 13 or q == 14:
-        return math.inf
-    return _law_bound(ip, fp, cell, eta, dt, far)
-
-
-@njit(cache=True)
-def _law_bound(ip, fp, cell, eta, dt, far):  # type: ignore[no-untyped-def]
-    """Bound for the quantities that depend on a pointing law: motion of its target, turn of its roll."""
-    q, a, target, reference = ip[0], ip[1], ip[3], ip[4]
-    bodies = cell[0, 0] + cell[1, 0]
-    if target <= 1:
-        move = bodies
-    elif target == 2:
-        move = cell[0, 0]
-    elif target == 3:
-        move = cell[1, 0]
-    elif target == 4:
-        move = cell[2, 0]
-    elif target == 5:
-        return math.inf
-    else:
-        move = 0.0
-    # How far the boresight lies from the axis about which the law rolls.
-    arm = math.acos(min(1.0, fp[6]))
-    own = 0.0 if q == 15 else cell[a, 0]
-    roll = math.inf
-    if reference != 3:
-        turn = move
-        if reference == 0:
-            turn += bodies
-        elif reference == 2:
-            turn += cell[2, 0]
-        elif reference == 4:
-            turn += cell[0, 0] + 1e-10
-        low = eta - 0.5 * turn * dt
-        high = eta + 0.5 * turn * dt
-        if low > 0.0 and high < math.pi:
-            roll = turn / min(math.sin(low), math.sin(high))
-    if q == 7 or q == 15 or far:
-        # However far the law rolls, the boresight stays on a cone: twice its opening either way of a threshold.
-        return move + own + (0.0 if arm < 1e-9 else min(roll * arm, 4.0 * arm / dt))
-    if q == 9:
-        return 2.0 * roll + cell[a, 0] + 10.0 * SUN_DRIFT
-    # A limb point lies at most this far from the axis about which the picture turns.
-    return move + cell[a, 0] * (1.0 + cell[a, 2]) + roll * min(1.0, arm + fp[2] + 2.0 * cell[a, 2])

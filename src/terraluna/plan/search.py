@@ -18,7 +18,8 @@ from numba import get_num_threads, njit, prange, set_num_threads
 from numpy.typing import NDArray
 
 from terraluna.ephemeris.segments import Floats
-from terraluna.plan.quantities import ROLL, SUN_DRIFT, rate_bound, value
+from terraluna.plan.quantities import ROLL, value
+from terraluna.plan.rates import SUN_DRIFT, rate_bound
 from terraluna.plan.sky import Sky, body_state, craft_state
 from terraluna.plan.windows import Windows
 
@@ -44,7 +45,7 @@ class Grid:
     Attributes:
         sky: what the kernels need.
         edges: (n + 1,) times.
-        cells: (n, 4, 3), see :func:`terraluna.plan.quantities.rate_bound`.
+        cells: (n, 4, 3), see :func:`terraluna.plan.rates.rate_bound`.
     """
 
     sky: Sky

@@ -13,7 +13,7 @@ import numpy as np
 import spiceypy as spice
 from numba import njit
 
-from terraluna.ephemeris import Ephemeris
+from terraluna.ephemeris import Ephemeris, from_angles
 from terraluna.ephemeris.constants import C_KM_S, EARTH_RADII_KM, MOON_RADII_KM, NAIF_IDS, SUN_RADIUS_KM
 from terraluna.ephemeris.segments import Floats, chebyshev_place, chebyshev_state
 from terraluna.plan.track import Track, track_state
@@ -33,7 +33,11 @@ POLE_STEP_S: Final = 86400.0
 TURN_STEP_S: Final = 3600.0
 """Step of the orientation tables: polar motion, a daily wobble of 1.5e-6 rad, is followed to 1e-9 rad."""
 
-SPIN_RAD_S: Final = (7.2921151467e-5, 0.0)
+EARTH_SPIN: Final = 7.2921151467e-5
+MOON_SPIN: Final = 2.6616995e-6
+"""Spins, rad/s: they aberrate the Sun as seen from a place, and bound how fast a place turns."""
+
+SPIN_RAD_S: Final = (EARTH_SPIN, 0.0)
 """Spin taken out of the Earth's and the Moon's tables, so that what is interpolated is slow."""
 
 _LIGHT_TURNS: Final = 4
@@ -120,8 +124,7 @@ def center_shape(center: str, et: float) -> tuple[float, float, Floats]:
         _, sizes = spice.bodvcd(body, "RADII", 3)
         if spice.bodfnd(body, "POLE_RA"):
             ra, dec, _, _ = spice.bodeul(body, et)
-            axis = np.array([math.cos(dec) * math.cos(ra), math.cos(dec) * math.sin(ra), math.sin(dec)])
-            return float(sizes[0]), float(sizes[2]), axis
+            return float(sizes[0]), float(sizes[2]), from_angles(ra, dec)
         return float(sizes[0]), float(sizes[0]), np.array([0.0, 0.0, 1.0])
     known = {"earth": EARTH_RADII_KM, "moon": MOON_RADII_KM, "sun": (SUN_RADIUS_KM,) * 3}
     a, _, c = known.get(center, (0.0, 0.0, 0.0))
@@ -229,6 +232,21 @@ def apparent(sky, body, et, craft, work, out):  # type: ignore[no-untyped-def]
     lt = light_vector(sky, body, et, craft, work, out)
     aberrate(out, craft[3:])
     return lt
+
+
+@njit(cache=True)
+def to_limb(sky, body, et, craft, work, vector):  # type: ignore[no-untyped-def]
+    """Turn an apparent vector (3,) in place into that to where a body at rest would have the outline that is seen.
+
+    As :func:`terraluna.scene.apparent.limb_place`, with the equatorial radius; ``work`` (2, 6) is overwritten.
+    """
+    far = math.sqrt(vector[0] * vector[0] + vector[1] * vector[1] + vector[2] * vector[2])
+    lt = far / C_KM_S
+    stretch = 1.0 + (vector[0] * craft[3] + vector[1] * craft[4] + vector[2] * craft[5]) / (far * C_KM_S)
+    later = lt * (1.0 - math.sqrt(max(0.0, 1.0 - (sky.radii[body] / far) ** 2)))
+    body_state(sky, body, et - lt, work[0], work[1])
+    for k in range(3):
+        vector[k] = stretch * vector[k] - later * (craft[3 + k] - work[1, 3 + k])
 
 
 @njit(cache=True)

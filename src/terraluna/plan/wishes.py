@@ -186,11 +186,14 @@ def _sizes(want: WantTable, body: str, camera: Camera | None) -> list[Wish]:
     return out
 
 
+def _behind(quantity: Quantity, near: str, far: str) -> Scalar:
+    """``far`` behind ``near``: Earth and Moon as a picture shows them, screens that are not drawn as gfoclt."""
+    return Scalar(quantity, "at least", 0.0, a=near, b=far, as_seen={near, far} == {"earth", "moon"})
+
+
 def _either(quantity: Quantity) -> Condition:
     """One body before the other, whichever is nearer."""
-    return Any(
-        (Scalar(quantity, "at least", 0.0, a="moon", b="earth"), Scalar(quantity, "at least", 0.0, a="earth", b="moon"))
-    )
+    return Any((_behind(quantity, "moon", "earth"), _behind(quantity, "earth", "moon")))
 
 
 def _limbs(relation: Relation, degrees: float) -> Scalar:
@@ -198,7 +201,7 @@ def _limbs(relation: Relation, degrees: float) -> Scalar:
 
 
 def _event(want: WantTable) -> list[Wish]:
-    hides = Scalar("covered", "at least", 0.0, a="moon", b="earth")
+    hides = _behind("covered", "moon", "earth")
     edge = want.grazing_deg
     conditions: dict[str, Condition] = {
         "clear": Not(_either("overlap")),
@@ -230,10 +233,10 @@ def _hidden(request: Request, screen: str) -> list[Wish]:
             continue
         for code, name in ((other, f"the {other.capitalize()}"), ("sun", "the Sun"), *_screen(screen)):
             text = f"no part of the {body.capitalize()} behind {name}"
-            out.append(Wish(f"forbid.{body}_hidden", text, Not(Scalar("overlap", "at least", 0.0, a=code, b=body))))
+            out.append(Wish(f"forbid.{body}_hidden", text, Not(_behind("overlap", code, body))))
     if request.forbid.sun_up:
         screens = ["moon", "earth", *(code for code, _ in _screen(screen))]
-        dark = Any(tuple(Scalar("covered", "at least", 0.0, a=body, b="sun") for body in screens))
+        dark = Any(tuple(_behind("covered", body, "sun") for body in screens))
         out.append(Wish("forbid.sun_up", "Sun hidden", dark))
     return out
 

@@ -77,7 +77,7 @@ def fast_exp(x: float) -> float:
 def map_cells(height, width, lat, lon):  # type: ignore[no-untyped-def]
     """Return rows i0, i1, columns j0, j1 and weights fy, fx of the four map cells around a point.
 
-    The same cells as `terraluna.render.maps.sample_bilinear`, for longitudes within -pi..pi only: no integer division.
+    The cells of `terraluna.render.pyramid.sample_bilinear`, for longitudes within -pi..pi only: no integer division.
     """
     x = (lon * (0.5 / math.pi) + 0.5) * width - 0.5
     y = (0.5 - lat * (1.0 / math.pi)) * height - 0.5

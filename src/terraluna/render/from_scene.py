@@ -42,7 +42,7 @@ def _body(scene: Scene, view: BodyView, material: Material) -> RenderBody:
         material = replace(material, earth=EarthLight.from_scene(scene))
     return RenderBody(
         name=view.name,
-        center_km=attitude @ view.center_j2000_km,
+        center_km=attitude @ view.limb_center_j2000_km,
         radii_km=view.radii_km,
         body_from_camera=view.rotation @ attitude.T,
         sun_direction=attitude @ view.sun_direction_j2000,

@@ -200,12 +200,7 @@ class MoonMaterial:
         radiance = np.empty((*layer.coverage.shape, len(bands_nm)))
         albedo, slopes = (p.mip_level(p.texels_per_pixel(samples)) for p in (self.maps.albedo, self.maps.slopes))
         shade_moon(
-            layer.coverage,
-            layer.lat_rad,
-            layer.lon_rad,
-            layer.mu0,
-            layer.mu,
-            layer.cos_phase,
+            *layer.samples,
             sun_or_dummy(layer),
             albedo,
             slopes,

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from terraluna.render.materials import Material
 
+    Grid = NDArray[np.float64]
+
 
 class CameraModel(Protocol):
     """The part of a camera that the renderer uses."""
@@ -35,7 +37,8 @@ class RenderBody:
     """One body as the camera sees it.
 
     Camera frame: +Z boresight, +X image right, +Y image down. All vectors are apparent (light time and stellar
-    aberration applied), so that nothing later needs to know of either.
+    aberration applied), so that nothing later needs to know of either. The centre is the one that gives the limb as
+    seen, :attr:`terraluna.scene.BodyView.limb_center_j2000_km`.
 
     Attributes:
         name: "earth", "moon" or any other name; used as the key of masks and brightening factors.
@@ -159,6 +162,18 @@ class BodyLayer:
     sun: NDArray[np.float64] | None
     pixel_km: float
     radius_px: float
+
+    @property
+    def samples(self) -> tuple[Grid, Grid, Grid, Grid, Grid, Grid]:
+        """What every kernel reads of the samples: coverage, latitude, longitude, mu0, mu and cosine of the phase."""
+        return self.coverage, self.lat_rad, self.lon_rad, self.mu0, self.mu, self.cos_phase
+
+    @property
+    def box(self) -> tuple[int, int, int, int, int, int, int]:
+        """Where the samples lie: row, column, rows, columns, fine row and column, oversample."""
+        return (
+            self.row, self.column, self.rows, self.columns, self.fine_row, self.fine_column, self.oversample,
+        )  # fmt: skip
 
     def overlaps(self, other: BodyLayer) -> bool:
         """Tell whether two pixel boxes share a pixel."""

@@ -38,8 +38,9 @@ def surface_materials(spec: SurfaceSpec | None = None, folder: Path = Path()) ->
 
 
 def _earth_maps(spec: SurfaceSpec | None, folder: Path) -> EarthMaps:
+    from terraluna.render.cloud_map import load_cloud_map
     from terraluna.render.earth import load_cloud_netcdf
-    from terraluna.render.maps import CLOUD_COVER, load_cloud_map, load_earth_maps
+    from terraluna.render.maps import CLOUD_COVER, load_earth_maps
 
     cover = CLOUD_COVER if spec is None or spec.cloud_cover is None else spec.cloud_cover
     if spec is None or spec.clouds is None:

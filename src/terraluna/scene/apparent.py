@@ -83,6 +83,32 @@ def apparent_place(ephemeris: Ephemeris, target: str, observer: Observer) -> App
     return ApparentPlace(apparent, float(np.linalg.norm(vector)), lt, observer.et - lt)
 
 
+def limb_place(ephemeris: Ephemeris, target: str, observer: Observer, place: ApparentPlace, tangent: float) -> Floats:
+    """Vector (3,) km J2000 to where a body at rest would have the outline that is seen of a moving one.
+
+    Each ray of the limb has its own light time, shorter than the centre's, and its own aberration. To first order in
+    v/c a point whose light took the time T appears where it is now, less T times the observer's velocity relative to
+    the body. All limb points of a sphere have one T, so its outline is that of a sphere moved as a whole. The vector's
+    length counts too: with the light time of the centre the radius of the disc is wrong by v/c of its tangent, up to 50
+    arcsec in a low orbit. Far from a body the direction is that of ``place``. What is left is of second order, 1e-8 of
+    the tangent; on a spheroid T varies a little, 0.01 arcsec in a low orbit of the Earth.
+    SPICE: limbpt with the locus ELLIPSOID LIMB; its locus CENTER takes one light time and one turn for all rays.
+
+    Args:
+        ephemeris: open ephemeris.
+        target: the body.
+        observer: who sees it.
+        place: its apparent place for that observer.
+        tangent: length of a ray to the limb as a share of the range, the cosine of the angular radius.
+    """
+    velocity = observer.velocity_ssb_km_s
+    # Aberration of the centre has turned the vector; the part of the motion along it stretches it.
+    stretch = 1.0 + float(velocity @ unit(place.vector_km)) / C_KM_S
+    later = place.light_time_s * (1.0 - tangent)
+    body = ephemeris.state(target, place.epoch_et, "ssb")[3:]
+    return np.asarray(stretch * place.vector_km - later * (velocity - body))
+
+
 def seen_from_body(ephemeris: Ephemeris, target: str, body: str, et: float) -> Floats:
     """Apparent vector (3,) km J2000 of ``target`` from the centre of ``body`` at ``et`` (CN+S)."""
     state = ephemeris.state(body, et, "ssb")

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from terraluna.ephemeris import Ephemeris, unit
+from terraluna.ephemeris import Ephemeris, angle_between, unit
 from terraluna.ephemeris.constants import EARTH_RADII_KM, MOON_RADII_KM
 from terraluna.ephemeris.segments import Floats
 from terraluna.errors import GeometryError
@@ -15,6 +15,7 @@ from terraluna.scene.apparent import (
     Observer,
     SurfacePoint,
     apparent_place,
+    limb_place,
     seen_from_body,
     sub_observer_point,
     sub_solar_point,
@@ -34,6 +35,8 @@ class BodyView:
         name: ``earth`` or ``moon``.
         radii_km: (3,) semi-axes.
         center_j2000_km: (3,) apparent vector from the observer to the centre.
+        limb_center_j2000_km: (3,) the same for the light of the limb: a body at rest there has the outline that is
+            seen, so its length differs from the range by v/c; see :func:`terraluna.scene.apparent.limb_place`.
         range_km: distance the light travelled.
         light_time_s: the same in seconds.
         epoch_et: when the light left, TDB seconds past J2000.
@@ -48,6 +51,7 @@ class BodyView:
     name: BodyName
     radii_km: Floats
     center_j2000_km: Floats
+    limb_center_j2000_km: Floats
     range_km: float
     light_time_s: float
     epoch_et: float
@@ -95,19 +99,13 @@ class BodyView:
         return position_angle(self.center_j2000_km, self.rotation[2])
 
     def limb_j2000_km(self, n: int = 360) -> Floats:
-        """Tangent points (n, 3) of the ellipsoid from the observer, J2000 km."""
-        return limb_points(self.radii_km, self.rotation, self.center_j2000_km, n)
+        """Tangent points (n, 3) of the ellipsoid as seen by the observer, J2000 km."""
+        return limb_points(self.radii_km, self.rotation, self.limb_center_j2000_km, n)
 
     @property
     def cone(self) -> Floats:
-        """Tangent cone (3, 3) on J2000 axes, see :func:`terraluna.scene.limb.limb_cone`."""
-        return limb_cone(self.radii_km, self.rotation, self.center_j2000_km)
-
-
-def angle_between(a: Floats, b: Floats) -> float:
-    """Angle between two vectors (3,), rad, precise for small and large ones (Kahan's formula)."""
-    u, v = unit(a), unit(b)
-    return float(2.0 * np.arctan2(np.linalg.norm(u - v), np.linalg.norm(u + v)))
+        """Tangent cone (3, 3) of the limb as seen, on J2000 axes, see :func:`terraluna.scene.limb.limb_cone`."""
+        return limb_cone(self.radii_km, self.rotation, self.limb_center_j2000_km)
 
 
 def position_angle(line_of_sight: Floats, direction: Floats) -> float:
@@ -130,7 +128,8 @@ def view_body(ephemeris: Ephemeris, name: BodyName, observer: Observer) -> BodyV
     place = apparent_place(ephemeris, name, observer)
     rotation = ephemeris.rotation(name, place.epoch_et)
     seat = rotation @ place.vector_km / radii
-    if float(seat @ seat) <= 1.0:
+    scaled = float(seat @ seat)
+    if scaled <= 1.0:
         raise GeometryError(
             f"the observer is inside the {name.capitalize()} ({place.range_km:.0f} km from its centre); "
             "check the trajectory and the time"
@@ -140,6 +139,7 @@ def view_body(ephemeris: Ephemeris, name: BodyName, observer: Observer) -> BodyV
         name=name,
         radii_km=radii,
         center_j2000_km=place.vector_km,
+        limb_center_j2000_km=limb_place(ephemeris, name, observer, place, np.sqrt(1.0 - 1.0 / scaled)),
         range_km=place.range_km,
         light_time_s=place.light_time_s,
         epoch_et=place.epoch_et,

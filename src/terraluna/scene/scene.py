@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from terraluna.camera.model import Camera
-from terraluna.ephemeris import Ephemeris
+from terraluna.ephemeris import Ephemeris, angle_between
 from terraluna.ephemeris.segments import Floats
 from terraluna.errors import GeometryError
 from terraluna.scene.apparent import ApparentPlace, Observer, apparent_place
-from terraluna.scene.bodies import BodyName, BodyView, angle_between, view_body
+from terraluna.scene.bodies import BodyName, BodyView, view_body
 from terraluna.scene.events import Event, classify_event, depth_order
 from terraluna.scene.limb import Ellipse, fit_ellipse
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from terraluna.camera.kernels import PINHOLE, SIZE
 from terraluna.ephemeris.constants import AU_KM
+from terraluna.photometry.discs import unit_vector
 from terraluna.render.layers import build_layer
 from terraluna.render.scene_arrays import RenderBody
 
@@ -43,12 +44,6 @@ class PhaseCurve:
     phase_integral: NDArray[np.float64]
 
 
-def direction(lat_deg: float, lon_deg: float) -> NDArray[np.float64]:
-    """Return the body-fixed unit vector toward a place."""
-    lat, lon = math.radians(lat_deg), math.radians(lon_deg)
-    return np.array([math.cos(lat) * math.cos(lon), math.cos(lat) * math.sin(lon), math.sin(lat)])
-
-
 def distant_body(
     material: Material, observer: tuple[float, float], sun: tuple[float, float], range_km: float = FAR_KM
 ) -> RenderBody:
@@ -60,7 +55,7 @@ def distant_body(
         sun: of the subsolar point.
         range_km: observer to centre.
     """
-    toward = direction(*observer)
+    toward = unit_vector(*map(math.radians, observer))
     pole = np.array([0.0, 0.0, 1.0])
     right = np.cross(pole, toward)
     right /= np.linalg.norm(right)
@@ -70,7 +65,7 @@ def distant_body(
         center_km=np.array([0.0, 0.0, range_km]),
         radii_km=np.array(RADII_KM),
         body_from_camera=rows.T,
-        sun_direction=rows @ direction(*sun),
+        sun_direction=rows @ unit_vector(*map(math.radians, sun)),
         sun_range_km=AU_KM,
         material=material,
     )

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from terraluna.render.earth import tables
-from terraluna.render.maps import BANDS_NM, FULL_SCALE
+from terraluna.render.maps import BANDS_NM
+from terraluna.render.pyramid import FULL_SCALE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from terraluna.render.maps import Pyramid
+    from terraluna.render.pyramid import Pyramid
 
     Floats = NDArray[np.float64]
 

@@ -20,7 +20,8 @@ from terraluna.render.materials import Shaded, sun_or_dummy
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from terraluna.render.maps import EarthMaps, Pyramid
+    from terraluna.render.maps import EarthMaps
+    from terraluna.render.pyramid import Pyramid
     from terraluna.render.scene_arrays import BodyLayer, RenderBody
 
 
@@ -88,12 +89,7 @@ class RadiometricEarth:
         land = land_bands(self.maps.land, levels[0], tuple(float(nm) for nm in bands_nm))
         water, clouds = fixed_level(self.maps.water, levels[1]), fixed_level(self.clouds, levels[2])
         shade_earth(
-            layer.coverage,
-            layer.lat_rad,
-            layer.lon_rad,
-            layer.mu0,
-            layer.mu,
-            layer.cos_phase,
+            *layer.samples,
             layer.height_km,
             sun_or_dummy(layer),
             land.ravel(),

@@ -16,7 +16,7 @@ from terraluna.render.compiling import FAST
 from terraluna.render.earth.grid import COVER_NODES, NIGHT, SUN_NODES, VIEW_NODES, sun_place, view_place
 from terraluna.render.earth.ocean import crest_shadow, facet_light, fresnel
 from terraluna.render.earth.shell import LIMB_NODES, LIMB_STEP_KM
-from terraluna.render.maps import FULL_SCALE
+from terraluna.render.pyramid import FULL_SCALE
 
 CHUNK = 128
 """Samples worked on at a time."""

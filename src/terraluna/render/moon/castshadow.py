@@ -15,7 +15,7 @@ from terraluna.render.compiling import FAST
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from terraluna.render.maps import Pyramid
+    from terraluna.render.pyramid import Pyramid
 
 SUN_RADIUS_RAD = 0.00466
 """Angular radius of the Sun from 1 au, 0.267 degrees."""

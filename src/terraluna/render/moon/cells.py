@@ -20,7 +20,7 @@ from terraluna.render.moon.law import lobe
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from terraluna.render.maps import Pyramid
+    from terraluna.render.pyramid import Pyramid
 
 ROWS, COLUMNS = 180, 360
 

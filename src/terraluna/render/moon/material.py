@@ -133,12 +133,7 @@ class RadiometricMoon:
         )
         radiance = np.empty((*layer.coverage.shape, len(bands)))
         shade_radiometric(
-            layer.coverage,
-            layer.lat_rad,
-            layer.lon_rad,
-            layer.mu0,
-            layer.mu,
-            layer.cos_phase,
+            *layer.samples,
             sun_or_dummy(layer),
             table.reshape(ROWS * COLUMNS, -1),
             (ROWS, COLUMNS),

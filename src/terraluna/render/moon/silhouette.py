@@ -16,7 +16,7 @@ from terraluna.render.moon.castshadow import height_at
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from terraluna.render.maps import Pyramid
+    from terraluna.render.pyramid import Pyramid
 
 MOST_DIRECTIONS: Final = 5760
 """Directions around the disc are no closer: four a cell of the packaged relief map."""
