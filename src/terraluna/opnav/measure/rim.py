@@ -53,15 +53,21 @@ def turn_of(dx: float, dy: float) -> float:
 
 
 @njit(cache=True, error_model="numpy")
-def _polar(table: Floats, slope: Floats, turn: float) -> tuple[float, float]:
-    n = len(table)
-    place = turn * n
-    i = int(place)
-    part = place - i
-    if i >= n:
-        i = 0
-    j = i + 1 if i + 1 < n else 0
-    return table[i] + part * (table[j] - table[i]), slope[i] + part * (slope[j] - slope[i])
+def crossings(dy: float, smallest: float, largest: float) -> tuple[float, float]:
+    """How far from the centre a row at ``dy`` enters a ring and leaves it; 0 where it misses the ring's hole.
+
+    The second is negative where the row misses the ring.
+    """
+    far = largest * largest - dy * dy
+    if far <= 0.0:
+        return 0.0, -1.0
+    near = smallest * smallest - dy * dy if smallest > 0.0 else 0.0
+    return math.sqrt(max(near, 0.0)), math.sqrt(far)
+
+
+def touching(others: Floats, x: float, y: float, reach: float) -> Floats:
+    """Those of some discs (m, 3) that come within ``reach`` of a place: the rest need no test pixel by pixel."""
+    return np.asarray(others[np.hypot(others[:, 0] - x, others[:, 1] - y) < others[:, 2] + reach])
 
 
 @njit(cache=True, error_model="numpy")
@@ -81,79 +87,72 @@ def _collect(
     h, w = light.shape
     largest = polar.max() + outer + 1.0
     smallest = max(polar.min() - inner - 1.0, 0.0)
-    room = 4096
-    which = np.empty(room, np.int64)
-    depth = np.empty(room)
-    value = np.empty(room)
-    clipped = np.empty(room, np.bool_)
-    spoilt = np.zeros(bins, np.int64)
-    n = 0
     y0 = max(0, math.floor(cy - largest))
     y1 = min(h - 1, math.ceil(cy + largest))
+    # First and last column of the left and the right part of each row; one part where they meet.
+    parts = np.zeros((y1 - y0 + 1, 4), np.int64)
+    room = 0
     for y in range(y0, y1 + 1):
-        dy = y - cy
-        far = largest * largest - dy * dy
-        if far <= 0.0:
-            continue
-        far = math.sqrt(far)
-        near = smallest * smallest - dy * dy
-        near = math.sqrt(near) if near > 0.0 else 0.0
-        for side in range(2):
-            # The left and the right crossing of this row; one stretch where they meet.
-            if near == 0.0:
-                if side == 1:
-                    continue
-                xa, xb = cx - far, cx + far
-            elif side == 0:
-                xa, xb = cx - far, cx - near
-            else:
-                xa, xb = cx + near, cx + far
-            first = int(max(0.0, math.ceil(max(xa, 0.0))))
-            last = int(min(w - 1.0, math.floor(min(xb, w - 1.0))))
-            for x in range(first, last + 1):
-                dx = x - cx
-                r = math.sqrt(dx * dx + dy * dy)
-                turn = turn_of(dx, dy)
-                rim, lean = _polar(polar, slant, turn)
-                d = (rim - r) * lean
-                if d > inner or d < -outer:
-                    continue
-                b = int(turn * bins)
-                if b >= bins:
-                    b = 0
-                lost = bad[y, x]
-                if not lost:
-                    for k in range(len(others)):
-                        ox = x - others[k, 0]
-                        oy = y - others[k, 1]
-                        if ox * ox + oy * oy < others[k, 2] * others[k, 2]:
-                            lost = True
-                            break
-                if lost:
-                    spoilt[b] += 1
-                    continue
-                if n == room:
-                    room *= 2
-                    grown_i = np.empty(room, np.int64)
-                    grown_i[:n] = which
-                    which = grown_i
-                    grown = np.empty(room)
-                    grown[:n] = depth
-                    depth = grown
-                    grown = np.empty(room)
-                    grown[:n] = value
-                    value = grown
-                    grown_b = np.empty(room, np.bool_)
-                    grown_b[:n] = clipped
-                    clipped = grown_b
-                which[n] = b
-                depth[n] = d
-                value[n] = light[y, x]
-                clipped[n] = full[y, x]
+        near, far = crossings(y - cy, smallest, largest)
+        part = parts[y - y0]
+        part[0] = math.ceil(max(cx - far, 0.0))
+        part[1] = math.floor(min(cx + far if near == 0.0 else cx - near, w - 1.0))
+        part[2] = math.ceil(max(cx + near, 0.0)) if near > 0.0 else w
+        part[3] = math.floor(min(cx + far, w - 1.0))
+        room += max(part[1] - part[0] + 1, 0) + max(part[3] - part[2] + 1, 0)
+    row = np.empty(room, np.int32)
+    column = np.empty(room, np.int32)
+    n = 0
+    for y in range(y0, y1 + 1):
+        for side in (0, 2):
+            for x in range(parts[y - y0, side], parts[y - y0, side + 1] + 1):
+                row[n] = y
+                column[n] = x
                 n += 1
+    # Apart from what follows, so that the compiler can do several pixels at a time.
+    radius = np.empty(room)
+    turn = np.empty(room)
+    for i in range(room):
+        dx = column[i] - cx
+        dy = row[i] - cy
+        radius[i] = math.sqrt(dx * dx + dy * dy)
+        turn[i] = turn_of(dx, dy)
+    which = np.empty(room, np.int32)
+    depth = radius
+    spoilt = np.zeros(bins, np.int64)
     start = np.zeros(bins + 1, np.int64)
-    for i in range(n):
-        start[which[i] + 1] += 1
+    nodes = len(polar)
+    n = 0
+    for i in range(room):
+        at = turn[i] * nodes
+        j = int(at)
+        part = at - j
+        if j >= nodes:
+            j = 0
+        k = j + 1 if j + 1 < nodes else 0
+        rim = polar[j] + part * (polar[k] - polar[j])
+        lean = slant[j] + part * (slant[k] - slant[j])
+        d = (rim - radius[i]) * lean
+        if d > inner or d < -outer:
+            continue
+        b = int(turn[i] * bins)
+        if b >= bins:
+            b = 0
+        y, x = row[i], column[i]
+        lost = bad[y, x]
+        for m in range(len(others)):
+            ox = x - others[m, 0]
+            oy = y - others[m, 1]
+            lost |= ox * ox + oy * oy < others[m, 2] * others[m, 2]
+        if lost:
+            spoilt[b] += 1
+            continue
+        row[n] = y
+        column[n] = x
+        which[n] = b
+        depth[n] = d
+        start[b + 1] += 1
+        n += 1
     for b in range(bins):
         start[b + 1] += start[b]
     fill = start[:-1].copy()
@@ -164,8 +163,8 @@ def _collect(
         k = fill[which[i]]
         fill[which[i]] += 1
         d_out[k] = depth[i]
-        v_out[k] = value[i]
-        c_out[k] = clipped[i]
+        v_out[k] = light[row[i], column[i]]
+        c_out[k] = full[row[i], column[i]]
     return start, d_out, v_out, c_out, spoilt
 
 
@@ -202,7 +201,8 @@ def collect(
     slope = slope_of(polar) / polar
     slant = 1.0 / np.sqrt(1.0 + slope * slope)
     bins = max(16, round(2.0 * np.pi * float(np.mean(polar)) / width))
-    out = _collect(light, bad, full, center[0], center[1], polar, slant, inner, outer, bins, others)
+    near = touching(others, *center, float(polar.max()) + outer)
+    out = _collect(light, bad, full, center[0], center[1], polar, slant, inner, outer, bins, near)
     start, depth, value, clipped, spoilt = out
     return RimPixels(
         start,

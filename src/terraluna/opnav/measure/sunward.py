@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from terraluna.opnav.measure.picture import Bools, Prepared
-from terraluna.opnav.measure.rim import turn_of
+from terraluna.opnav.measure.rim import crossings, touching, turn_of
 from terraluna.opnav.measure.shapes import Polar
 from terraluna.opnav.types import Floats
 
@@ -50,8 +50,10 @@ def sunward(picture: Prepared, polar: Polar, blur: float, others: Floats) -> tup
     if deepest > 0.6 * radius:
         return nothing
     step = max(1, int(math.sqrt(2.0 * math.pi * radius * deepest / _MOST_PIXELS)))
+    depths = near, far, deep, deepest
+    others = touching(others, polar.x, polar.y, float(polar.radius.max()))
     sums, counts, whole = _rings(
-        picture.light, picture.bad, polar.x, polar.y, polar.radius, (near, far, deep, deepest), step, _SECTORS, others
+        picture.light, picture.bad, polar.x, polar.y, polar.radius, depths, step, _SECTORS, others
     )
     known = (counts > 0.5 * whole).all(axis=0) & (counts > 0).all(axis=0)
     if np.count_nonzero(known) < _LEAST_COVERED * _SECTORS:
@@ -110,30 +112,44 @@ def _rings(
     largest = polar.max() - depths[0]
     smallest = polar.min() - depths[3]
     n = len(polar)
+    x0 = math.floor(cx - largest)
+    column = np.empty(math.ceil(cx + largest) - x0 + 1, np.int32)
+    radius = np.empty(len(column))
+    turn = np.empty(len(column))
     for y in range(math.floor(cy - largest), math.ceil(cy + largest) + 1, step):
-        dy = y - cy
-        for x in range(math.floor(cx - largest), math.ceil(cx + largest) + 1, step):
-            dx = x - cx
-            square = dx * dx + dy * dy
-            if square > largest * largest or square < smallest * smallest:
+        hole, reach = crossings(y - cy, smallest, largest)
+        pixels = 0
+        for side in range(2):
+            # The left and the right crossing; one stretch where they meet.
+            first = cx + hole if side else cx - reach
+            last = cx - hole if hole > 0.0 and not side else cx + reach
+            if side and hole == 0.0:
                 continue
-            turn = turn_of(dx, dy)
-            depth = polar[min(int(turn * n), n - 1)] - math.sqrt(square)
+            for x in range(x0 + step * math.ceil((first - x0) / step), math.floor(last) + 1, step):
+                column[pixels] = x
+                pixels += 1
+        # Apart from what follows, so that the compiler can do several pixels at a time.
+        for i in range(pixels):
+            dx = column[i] - cx
+            radius[i] = math.sqrt(dx * dx + (y - cy) * (y - cy))
+            turn[i] = turn_of(dx, y - cy)
+        for i in range(pixels):
+            depth = polar[min(int(turn[i] * n), n - 1)] - radius[i]
             if depths[0] < depth < depths[1]:
                 ring = 0
             elif depths[2] < depth < depths[3]:
                 ring = 1
             else:
                 continue
-            k = min(int(turn * sectors), sectors - 1)
+            k = min(int(turn[i] * sectors), sectors - 1)
             whole[ring, k] += 1.0
-            good = 0 <= x < w and 0 <= y < h
-            if good and bad[y, x]:
-                good = False
+            x = column[i]
+            if not (0 <= x < w and 0 <= y < h) or bad[y, x]:
+                continue
+            covered = False
             for m in range(len(others)):
-                if (x - others[m, 0]) ** 2 + (y - others[m, 1]) ** 2 < others[m, 2] ** 2:
-                    good = False
-            if good:
+                covered |= (x - others[m, 0]) ** 2 + (y - others[m, 1]) ** 2 < others[m, 2] ** 2
+            if not covered:
                 total[ring, k] += light[y, x]
                 count[ring, k] += 1.0
     return total, count, whole
