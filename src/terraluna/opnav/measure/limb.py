@@ -163,9 +163,9 @@ def measure_limb(
         usable &= within(rim.angle, sun, half)
         chosen = lit_arc(
             rim.angle,
-            np.nan_to_num(edges.offset),
-            _filled(edges.variance),
-            np.abs(np.nan_to_num(edges.step)),
+            edges.offset,
+            edges.variance,
+            np.abs(edges.step),
             usable,
             max(
                 floor,
@@ -216,10 +216,6 @@ def _fade(edges: Edges, chosen: Bools, blur: float) -> float:
     size = edges.step[known] ** 2
     inside, outside = float(np.median(edges.inside[known] / size)), float(np.median(edges.outside[known] / size))
     return min(max(inside / max(outside, 1e-9) - 1.0, 0.0) / _PATCHY_DEPTH2, _MOST_FADE / blur**2)
-
-
-def _filled(variance: Floats) -> Floats:
-    return np.where(np.isfinite(variance), np.maximum(variance, 1e-6), 1e6)
 
 
 def _first_blur(rim: RimPixels, edges: Edges, chosen: Bools, radius: float) -> float:
