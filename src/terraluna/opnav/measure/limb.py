@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -292,10 +293,16 @@ def common_covariance(gain: Floats, angle: Floats, shared_px: float) -> Floats:
     """
     group = (angle / (2.0 * np.pi) * _GROUPS).astype(int) % _GROUPS
     summed = np.stack([np.bincount(group, row, _GROUPS) for row in gain])
+    shared = shared_px**2 * _correlation()
+    return np.asarray(summed @ shared @ summed.T)
+
+
+@lru_cache(maxsize=1)
+def _correlation() -> Floats:
+    """Correlation (groups, groups) of the errors that stretches of the limb share."""
     at = np.arange(_GROUPS) * (2.0 * np.pi / _GROUPS)
     apart = np.abs((at[:, None] - at + np.pi) % (2.0 * np.pi) - np.pi)
-    shared = shared_px**2 * np.exp(-0.5 * (apart / _SHARED_RAD) ** 2)
-    return np.asarray(summed @ shared @ summed.T)
+    return np.asarray(np.exp(-0.5 * (apart / _SHARED_RAD) ** 2))
 
 
 def correlation_length(residuals: Floats) -> float:
