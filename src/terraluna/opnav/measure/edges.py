@@ -81,7 +81,7 @@ def _fit(
     slope = np.empty(most)
     miss = np.empty(most)
     # The stretch's own profile and its slope, side by side.
-    own = np.empty((size, 2))
+    own = np.empty((2, size))
     made = -1
     for b in range(bins):
         i0, i1 = start[b], start[b + 1]
@@ -103,8 +103,8 @@ def _fit(
         clipped[b] = clip / inside
         if made < 0 or shape[0, b] != shape[0, made] or shape[1, b] != shape[1, made] or shape[2, b] != shape[2, made]:
             for j in range(size):
-                own[j, 0] = shape[0, b] * table[0, j] + shape[1, b] * table[2, j] + shape[2, b] * table[4, j]
-                own[j, 1] = shape[0, b] * table[1, j] + shape[1, b] * table[3, j] + shape[2, b] * table[5, j]
+                own[0, j] = shape[0, b] * table[0, j] + shape[1, b] * table[2, j] + shape[2, b] * table[4, j]
+                own[1, j] = shape[0, b] * table[1, j] + shape[1, b] * table[3, j] + shape[2, b] * table[5, j]
             made = b
         # What lies deeper says less of the brightness at the limb, where the surface is patchy.
         for i in range(n):
@@ -127,7 +127,7 @@ def _fit(
                 sfv = 0.0
                 for i in range(n):
                     place = (d[i] + trial + reach) / step
-                    f = own[int(min(max(place, 0.0), size - 1.0)), 0]
+                    f = own[0, int(min(max(place, 0.0), size - 1.0))]
                     sf += f
                     sff += f * f
                     sfv += f * v[i]
@@ -153,8 +153,8 @@ def _fit(
                 place = min(max((d[i] + at + reach) / step, 0.0), size - 1.001)
                 j = int(place)
                 part = place - j
-                level[i] = own[j, 0] + part * (own[j + 1, 0] - own[j, 0])
-                slope[i] = own[j, 1] + part * (own[j + 1, 1] - own[j, 1])
+                level[i] = own[0, j] + part * (own[0, j + 1] - own[0, j])
+                slope[i] = own[1, j] + part * (own[1, j + 1] - own[1, j])
             # Sky and step come first from a linear fit at the expected place.
             rate = 0.0 if turn == 0 and not wide else a
             n00 = n01 = n02 = n11 = n12 = n22 = 0.0

@@ -74,11 +74,31 @@ class CircleLimb:
 
     def residuals(self, points: Floats) -> Floats:
         """Distance (n,) outside the circle."""
-        return np.asarray(np.hypot(points[:, 0] - self.x, points[:, 1] - self.y) - self.radius)
+        return np.asarray(_outside_circle(points, self.x, self.y, self.radius))
 
     def steps(self) -> Floats:
         """Steps (3,)."""
         return np.full(3, 1e-3)
+
+
+@njit(cache=True)
+def _outside_circle(points: Floats, x: float, y: float, radius: float) -> Floats:
+    outside = np.empty(len(points))
+    for i in range(len(points)):
+        dx, dy = points[i, 0] - x, points[i, 1] - y
+        outside[i] = math.sqrt(dx * dx + dy * dy) - radius
+    return outside
+
+
+@njit(cache=True, error_model="numpy")
+def _circle_derivatives(points: Floats, x: float, y: float) -> Floats:
+    """Change (n, 3) of the residuals by x, y and radius."""
+    out = np.full((len(points), 3), -1.0)
+    for i in range(len(points)):
+        dx, dy = points[i, 0] - x, points[i, 1] - y
+        distance = math.sqrt(dx * dx + dy * dy)
+        out[i, 0], out[i, 1] = -dx / distance, -dy / distance
+    return out
 
 
 @dataclass(frozen=True)
@@ -286,9 +306,7 @@ class LimbFit:
 def _derivatives(limb: CircleLimb | EllipseLimb | ConeLimb, points: Floats, residual: Floats) -> Floats:
     """Change (n, p) of the points' residuals by each parameter."""
     if isinstance(limb, CircleLimb):
-        design = np.full((len(points), 3), -1.0)
-        design[:, :2] = ([limb.x, limb.y] - points) / (residual + limb.radius)[:, None]
-        return design
+        return np.asarray(_circle_derivatives(points, limb.x, limb.y))
     steps = limb.steps()
     if isinstance(limb, EllipseLimb):
         return np.asarray(_ellipse_derivatives(points, limb.parameters, steps, residual))
