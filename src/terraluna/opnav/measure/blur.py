@@ -222,6 +222,7 @@ def spread_shares(shares: Floats, bins: int) -> Floats:
     sectors = shares.shape[1]
     if sectors == 1:
         return np.repeat(shares, bins, axis=1)
-    at = (np.arange(bins) + 0.5) / bins * sectors - 0.5
-    grid = np.arange(sectors)
-    return np.vstack([np.interp(at, grid, row, period=sectors) for row in shares])
+    at = (np.arange(bins) + 0.5) / bins * sectors + (sectors - 0.5)
+    left = at.astype(int)
+    before, after = shares[:, left % sectors], shares[:, (left + 1) % sectors]
+    return np.asarray(before + (at - left) * (after - before))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
+from numba import njit
 
 from terraluna.opnav.measure.arcs import lit_arc, sun_direction
 from terraluna.opnav.measure.blur import Profile, fit_profile, spread_shares, stacked_profile
@@ -228,12 +229,15 @@ def _first_blur(rim: RimPixels, edges: Edges, chosen: Bools, radius: float) -> f
 
 def _variances(edges: Edges, chosen: Bools) -> Floats:
     """Variance (n,) of the points, with each stretch's few pixels supported by the scatter of all of them."""
-    own = edges.variance[chosen]
-    noise = edges.noise[chosen]
-    typical = float(np.median(noise**2))
+    return np.asarray(_supported(edges.variance[chosen], edges.noise[chosen]))
+
+
+@njit(cache=True)
+def _supported(own: Floats, noise: Floats) -> Floats:
     spread = np.maximum(noise**2, 1e-12)
-    supported = (10.0 * spread + 10.0 * typical) / 20.0
-    return np.asarray(np.maximum(own * supported / spread, 1e-6))
+    typical = np.median(noise**2)
+    variance: Floats = np.maximum(own * (10.0 * spread + 10.0 * typical) / (20.0 * spread), 1e-6)
+    return variance
 
 
 def _better_shape(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -237,22 +238,31 @@ class Polar:
     y: float
     radius: Floats
 
-    @property
+    @cached_property
     def mean(self) -> float:
         """Mean radius."""
         return float(self.radius.mean())
 
     def points(self, angles: Floats, outward: Floats) -> Floats:
         """Points (n, 2) at polar angles, moved outward along the limb's normal by ``outward`` (n,) px."""
-        n = len(self.radius)
-        grid = np.arange(n + 1) * (2.0 * np.pi / n)
-        a = angles % (2.0 * np.pi)
-        slope = slope_of(self.radius)
-        r, dr = (np.interp(a, grid, np.append(table, table[0])) for table in (self.radius, slope))
-        cos, sin = np.cos(a), np.sin(a)
-        size = np.hypot(r, dr)
-        nx, ny = (r * cos + dr * sin) / size, (r * sin - dr * cos) / size
-        return np.column_stack((self.x + r * cos + outward * nx, self.y + r * sin + outward * ny))
+        return np.asarray(_polar_points(self.x, self.y, self.radius, slope_of(self.radius), angles, outward))
+
+
+@njit(cache=True)
+def _polar_points(x: float, y: float, radius: Floats, slope: Floats, angles: Floats, outward: Floats) -> Floats:
+    n = len(radius)
+    points = np.empty((len(angles), 2))
+    for k in range(len(angles)):
+        place = (angles[k] / (2.0 * np.pi)) % 1.0 * n
+        i = min(int(place), n - 1)
+        j = i + 1 if i + 1 < n else 0
+        r = radius[i] + (place - i) * (radius[j] - radius[i])
+        dr = slope[i] + (place - i) * (slope[j] - slope[i])
+        cos, sin = math.cos(angles[k]), math.sin(angles[k])
+        size = math.hypot(r, dr)
+        points[k, 0] = x + r * cos + outward[k] * (r * cos + dr * sin) / size
+        points[k, 1] = y + r * sin + outward[k] * (r * sin - dr * cos) / size
+    return points
 
 
 def polar_of(limb: CircleLimb | EllipseLimb | ConeLimb) -> Polar:
