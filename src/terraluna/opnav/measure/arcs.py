@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from terraluna.opnav.measure.median import median
 from terraluna.opnav.measure.picture import Bools
 from terraluna.opnav.types import Floats
 
@@ -52,7 +53,7 @@ def _robust(cos: Floats, sin: Floats, offset: Floats, variance: Floats, use: Boo
         x[:] = np.linalg.solve(normal, right)
         for i in range(len(d)):
             size[i] = abs(d[i] - x[0] * c[i] - x[1] * s[i] - x[2])
-        scale = max(1.4826 * np.median(size), 1e-4)
+        scale = max(1.4826 * median(size), 1e-4)
         for i in range(len(d)):
             z = size[i] / (2.5 * scale)
             weight[i] = base[i] / ((1.0 + z * z) * (1.0 + z * z))
@@ -137,7 +138,7 @@ def _grow(a: Floats, d: Floats, v: Floats, start: Floats, floor: float) -> Bools
     for _ in range(6):
         size = np.abs(residual)
         near = size[size < 3.0]
-        scatter = 1.4826 * np.median(near) if len(near) else 1.0
+        scatter = 1.4826 * median(near) if len(near) else 1.0
         mean, number = _windows(a, residual)
         most = max(4.5 * scatter, 0.3, 2.0 * floor)
         count = 0

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numba import njit
 
+from terraluna.opnav.measure.median import median
 from terraluna.opnav.measure.naming import Look
 from terraluna.opnav.measure.picture import Bools, Prepared
 from terraluna.opnav.measure.types import BodyHint, MeasuredBody
@@ -114,7 +115,7 @@ def _sector_levels(light: Floats, seen: Bools) -> Floats:
                     values[n] = light[i, k, j]
                     n += 1
         if 2 * n >= radial * across:
-            level[k] = np.median(values[:n])
+            level[k] = median(values[:n])
     return level
 
 
@@ -124,7 +125,7 @@ def _rim_level(picture: Prepared, body: MeasuredBody, blur: float) -> float:
     depth = min(2.0 * blur + 1.0, 0.3 * body.radius)
     points = body.limb_points - offset * (depth / np.maximum(np.hypot(*offset.T), 1e-9))[:, None]
     seen, light = _values(picture, points[:, 0], points[:, 1])
-    return max(float(np.median(light[seen])) - picture.sky, 0.0) if seen.any() else 0.0
+    return max(median(light[seen]) - picture.sky, 0.0) if seen.any() else 0.0
 
 
 def _values(picture: Prepared, x: Floats, y: Floats) -> tuple[Bools, Floats]:

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from terraluna.opnav.measure.median import median
 from terraluna.opnav.types import Floats
 
 _TRIALS = 700
@@ -143,7 +144,7 @@ def arc_of(angles: Floats, gap_rad: float = 0.12) -> float:
         return 0.0
     ordered = np.sort(angles)
     steps = np.diff(np.append(ordered, ordered[0] + 2.0 * np.pi))
-    limit = max(gap_rad, 4.0 * float(np.median(steps)))
+    limit = max(gap_rad, 4.0 * median(steps))
     covered = float(steps[steps <= limit].sum())
     return min(covered, 2.0 * np.pi)
 

@@ -12,6 +12,7 @@ from terraluna.opnav.measure.arcs import lit_arc, sun_direction
 from terraluna.opnav.measure.blur import Profile, fit_profile, spread_shares, stacked_profile
 from terraluna.opnav.measure.circles import arc_of
 from terraluna.opnav.measure.edges import Edges, fit_edges
+from terraluna.opnav.measure.median import median
 from terraluna.opnav.measure.picture import Bools, Prepared
 from terraluna.opnav.measure.profile import air_scale_px
 from terraluna.opnav.measure.rim import RimPixels, collect
@@ -216,7 +217,7 @@ def _fade(edges: Edges, chosen: Bools, blur: float) -> float:
     if not known.any():
         return 0.0
     size = edges.step[known] ** 2
-    inside, outside = float(np.median(edges.inside[known] / size)), float(np.median(edges.outside[known] / size))
+    inside, outside = median(edges.inside[known] / size), median(edges.outside[known] / size)
     return min(max(inside / max(outside, 1e-9) - 1.0, 0.0) / _PATCHY_DEPTH2, _MOST_FADE / blur**2)
 
 
@@ -235,7 +236,7 @@ def _variances(edges: Edges, chosen: Bools) -> Floats:
 @njit(cache=True)
 def _supported(own: Floats, noise: Floats) -> Floats:
     spread = np.maximum(noise**2, 1e-12)
-    typical = np.median(noise**2)
+    typical = median(noise**2)
     variance: Floats = np.maximum(own * (10.0 * spread + 10.0 * typical) / (20.0 * spread), 1e-6)
     return variance
 
@@ -351,8 +352,8 @@ def _result(
         sun_rad=sun if np.isfinite(sun) else sun_direction(rim.angle, edges.step, seen, chosen),
         blur_px=blur,
         clipped=float(np.mean(edges.clipped[chosen] > 0.3)),
-        step=float(np.median(edges.step[chosen])),
-        step_noise=float(np.median(edges.noise[chosen])),
+        step=median(edges.step[chosen]),
+        step_noise=median(edges.noise[chosen]),
         cut=float(1.0 - np.count_nonzero(seen) / len(seen)),
         edges=edges,
         chosen=chosen,

@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from terraluna.errors import GeometryError
+from terraluna.opnav.measure.median import median
 from terraluna.opnav.measure.rim import slope_of
 from terraluna.opnav.types import Floats, Unprojector
 from terraluna.opnav.vectors import tangent_basis, unit
@@ -328,7 +329,7 @@ def _derivatives(limb: CircleLimb | EllipseLimb | ConeLimb, points: Floats, resi
 def _huber_weights(residual: Floats, base: Floats) -> Floats:
     """Weights (n,) from the inverse variances ``base``, lower where a residual exceeds the typical one."""
     size = np.abs(residual) * np.sqrt(base)
-    scale = max(1.4826 * np.median(size), 1e-9)
+    scale = max(1.4826 * median(size), 1e-9)
     weight: Floats = base * np.minimum(_HUBER * scale / np.maximum(size, 1e-12), 1.0)
     return weight
 

@@ -13,6 +13,7 @@ import math
 import numpy as np
 from numba import njit
 
+from terraluna.opnav.measure.median import median
 from terraluna.opnav.measure.picture import Bools, Prepared
 from terraluna.opnav.measure.rim import crossings, touching, turn_of
 from terraluna.opnav.measure.shapes import Polar
@@ -79,7 +80,7 @@ def _harmonic(angle: Floats, ratio: Floats) -> tuple[float, float, float, float]
     for _ in range(_TURNS):
         solution = np.linalg.solve((across * weight) @ design, across @ (weight * ratio))
         residual = ratio - design @ solution
-        scale = max(1.4826 * np.median(np.abs(residual)), 1e-9)
+        scale = max(1.4826 * median(np.abs(residual)), 1e-9)
         weight = 1.0 / np.maximum(np.abs(residual) / (_HUBER * scale), 1.0)
     scatter = math.sqrt(np.sum(weight * residual**2) / np.sum(weight))
     return solution[0], solution[1], solution[2], scatter
