@@ -211,7 +211,9 @@ def _smooth(shares: Floats, filled: Bools) -> Floats:
     """Sectors without data take their neighbours' shares; the others a running mean of three."""
     n = shares.shape[1]
     known = np.flatnonzero(filled)
-    out = np.vstack([np.interp(np.arange(n), known, row[known], period=n) for row in shares])
+    out = shares
+    if len(known) < n:
+        out = np.vstack([np.interp(np.arange(n), known, row[known], period=n) for row in shares])
     if n >= 8:
         out = 0.25 * np.roll(out, 1, axis=1) + 0.5 * out + 0.25 * np.roll(out, -1, axis=1)
     return out

@@ -63,13 +63,12 @@ class Look:
 def look_at(picture: Prepared, x: float, y: float, radius: float, others: Floats) -> Look:
     """Colour and texture of a disc, from some 5,000 of its lit pixels; ``others`` (m, 3) are left out."""
     # A disc that is mostly outside the frame may show no more than its rim.
-    column, row = good_within(picture, x, y, max(radius * _INNER, radius - _RIM_PX), _PIXELS)
+    column, row, light = good_within(picture, x, y, max(radius * _INNER, radius - _RIM_PX), _PIXELS)
     for ox, oy, orad in others:
         clear = (column - ox) ** 2 + (row - oy) ** 2 > orad * orad
-        column, row = column[clear], row[clear]
+        column, row, light = column[clear], row[clear], light[clear]
     if len(column) < 12:
         return Look(np.nan, np.nan, np.nan, np.nan, 0)
-    light = picture.light[row, column] - picture.sky
     # Of a thin crescent most of the disc is night: its noise is no surface.
     lit = light > max(0.3 * float(np.percentile(light, 90)), _NIGHT_SIGMAS * picture.noise)
     values, column, row = light[lit], column[lit], row[lit]

@@ -70,31 +70,31 @@ class Prepared:
 
 @njit(cache=True)
 def _within(
-    bad: Bools, x: float, y: float, radius: float, box: tuple[int, int, int, int], step: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    light: Floats, bad: Bools, x: float, y: float, radius: float, box: tuple[int, int, int, int], step: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
     x0, x1, y0, y1 = box
     most = (1 + (x1 - x0) // step) * (1 + (y1 - y0) // step)
-    column, row = np.empty(most, np.int64), np.empty(most, np.int64)
+    column, row, value = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most)
     n = 0
     for j in range(y0, y1, step):
         for i in range(x0, x1, step):
             if (i - x) ** 2 + (j - y) ** 2 < radius * radius and not bad[j, i]:
-                column[n], row[n] = i, j
+                column[n], row[n], value[n] = i, j, light[j, i]
                 n += 1
-    return column[:n], row[:n]
+    return column[:n], row[:n], value[:n]
 
 
 def good_within(
     picture: Prepared, x: float, y: float, radius: float, most: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Columns and rows (n,) of the good pixels within a circle, in even steps that make them some ``most``."""
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+    """Columns, rows and light above the sky (n,) of a circle's good pixels, in even steps that leave some ``most``."""
     h, w = picture.light.shape
     x0, x1 = max(0, int(x - radius)), min(w, int(x + radius) + 2)
     y0, y1 = max(0, int(y - radius)), min(h, int(y + radius) + 2)
-    if x1 <= x0 or y1 <= y0:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    step = max(1, int(np.sqrt((x1 - x0) * (y1 - y0) / most)))
-    return _within(picture.bad, x, y, radius, (x0, x1, y0, y1), step)
+    step = max(1, int(np.sqrt(max(x1 - x0, 0) * max(y1 - y0, 0) / most)))
+    box = x0, max(x1, x0), y0, max(y1, y0)
+    column, row, light = _within(picture.light, picture.bad, x, y, radius, box, step)
+    return column, row, light - picture.sky
 
 
 def prepare(image: NDArray[Any], mask: Bools | None, options: MeasureOptions) -> Prepared:

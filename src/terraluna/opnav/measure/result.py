@@ -232,11 +232,10 @@ def _phase(picture: Prepared, limb: MeasuredLimb) -> float:
     if limb.cut > 0.02:
         return float("nan")
     p = limb.polar
-    column, row = good_within(picture, p.x, p.y, p.mean, _PHASE_PIXELS)
-    total = len(column)
+    _, _, light = good_within(picture, p.x, p.y, p.mean, _PHASE_PIXELS)
+    total = len(light)
     if total < 30:
         return float("nan")
-    light = picture.light[row, column] - picture.sky
     some = light[:: max(1, total // _LEVEL_PIXELS)]
     level = 0.12 * float(np.median(some[some > 0.2 * np.percentile(some, 95)]))
     lit = light > max(level, 4.0 * picture.noise)

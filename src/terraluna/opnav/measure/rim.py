@@ -53,16 +53,52 @@ def turn_of(dx: float, dy: float) -> float:
 
 
 @njit(cache=True, error_model="numpy")
-def crossings(dy: float, smallest: float, largest: float) -> tuple[float, float]:
-    """How far from the centre a row at ``dy`` enters a ring and leaves it; 0 where it misses the ring's hole.
+def ring_row(
+    dy: float,
+    cx: float,
+    smallest: float,
+    largest: float,
+    columns: tuple[int, int, int],
+    column: NDArray[np.int32],
+    radius: Floats,
+    turn: Floats,
+) -> int:
+    """Find the pixels of one row that lie within a ring about a centre; how many there are.
 
-    The second is negative where the row misses the ring.
+    Args:
+        dy: the row's y less the centre's.
+        cx: the centre's x.
+        smallest: the ring's inner radius.
+        largest: and outer radius.
+        columns: first and last column that count, and the step between them.
+        column: (n,) takes the pixels' columns.
+        radius: (n,) takes their distances from the centre.
+        turn: (n,) takes their directions, see :func:`turn_of`.
     """
+    first, last, step = columns
     far = largest * largest - dy * dy
     if far <= 0.0:
-        return 0.0, -1.0
-    near = smallest * smallest - dy * dy if smallest > 0.0 else 0.0
-    return math.sqrt(max(near, 0.0)), math.sqrt(far)
+        return 0
+    far = math.sqrt(far)
+    near = smallest * smallest - dy * dy
+    near = math.sqrt(near) if smallest > 0.0 and near > 0.0 else 0.0
+    n = 0
+    for side in range(2):
+        # The left and the right crossing of this row; one stretch where they meet.
+        if near == 0.0 and side == 1:
+            break
+        left = cx + near if side == 1 else cx - far
+        right = cx - near if side == 0 and near > 0.0 else cx + far
+        start = first + step * math.ceil(max(left - first, 0.0) / step)
+        for x in range(start, math.floor(min(right, last)) + 1, step):
+            column[n] = x
+            n += 1
+    # Apart from what uses them, so that the compiler can do several pixels at a time.
+    for i in range(n):
+        dx = column[i] - cx
+        radius[i] = math.sqrt(dx * dx + dy * dy)
+        turn[i] = turn_of(dx, dy)
+    return n
 
 
 def touching(others: Floats, x: float, y: float, reach: float) -> Floats:
@@ -85,74 +121,53 @@ def _collect(
     others: Floats,
 ) -> tuple[NDArray[np.int64], Floats, Floats, Bools, NDArray[np.int64]]:
     h, w = light.shape
-    largest = polar.max() + outer + 1.0
-    smallest = max(polar.min() - inner - 1.0, 0.0)
-    y0 = max(0, math.floor(cy - largest))
-    y1 = min(h - 1, math.ceil(cy + largest))
-    # First and last column of the left and the right part of each row; one part where they meet.
-    parts = np.zeros((y1 - y0 + 1, 4), np.int64)
-    room = 0
-    for y in range(y0, y1 + 1):
-        near, far = crossings(y - cy, smallest, largest)
-        part = parts[y - y0]
-        part[0] = math.ceil(max(cx - far, 0.0))
-        part[1] = math.floor(min(cx + far if near == 0.0 else cx - near, w - 1.0))
-        part[2] = math.ceil(max(cx + near, 0.0)) if near > 0.0 else w
-        part[3] = math.floor(min(cx + far, w - 1.0))
-        room += max(part[1] - part[0] + 1, 0) + max(part[3] - part[2] + 1, 0)
-    row = np.empty(room, np.int32)
-    column = np.empty(room, np.int32)
-    n = 0
-    for y in range(y0, y1 + 1):
-        for side in (0, 2):
-            for x in range(parts[y - y0, side], parts[y - y0, side + 1] + 1):
-                row[n] = y
-                column[n] = x
-                n += 1
-    # Apart from what follows, so that the compiler can do several pixels at a time.
-    radius = np.empty(room)
-    turn = np.empty(room)
-    for i in range(room):
-        dx = column[i] - cx
-        dy = row[i] - cy
-        radius[i] = math.sqrt(dx * dx + dy * dy)
-        turn[i] = turn_of(dx, dy)
+    steepest = slant.min()
+    largest = polar.max() + outer / steepest
+    smallest = max(polar.min() - inner / steepest, 0.0)
+    # No ring holds more pixels than its area with half a pixel's diagonal on each side.
+    room = min(h * w, int(math.pi * ((largest + 0.71) ** 2 - max(smallest - 0.71, 0.0) ** 2)) + 1)
     which = np.empty(room, np.int32)
-    depth = radius
+    depth = np.empty(room)
+    value = np.empty(room)
+    clipped = np.empty(room, np.bool_)
     spoilt = np.zeros(bins, np.int64)
     start = np.zeros(bins + 1, np.int64)
+    column = np.empty(w, np.int32)
+    radius = np.empty(w)
+    turn = np.empty(w)
     nodes = len(polar)
     n = 0
-    for i in range(room):
-        at = turn[i] * nodes
-        j = int(at)
-        part = at - j
-        if j >= nodes:
-            j = 0
-        k = j + 1 if j + 1 < nodes else 0
-        rim = polar[j] + part * (polar[k] - polar[j])
-        lean = slant[j] + part * (slant[k] - slant[j])
-        d = (rim - radius[i]) * lean
-        if d > inner or d < -outer:
-            continue
-        b = int(turn[i] * bins)
-        if b >= bins:
-            b = 0
-        y, x = row[i], column[i]
-        lost = bad[y, x]
-        for m in range(len(others)):
-            ox = x - others[m, 0]
-            oy = y - others[m, 1]
-            lost |= ox * ox + oy * oy < others[m, 2] * others[m, 2]
-        if lost:
-            spoilt[b] += 1
-            continue
-        row[n] = y
-        column[n] = x
-        which[n] = b
-        depth[n] = d
-        start[b + 1] += 1
-        n += 1
+    for y in range(max(0, math.floor(cy - largest)), min(h - 1, math.ceil(cy + largest)) + 1):
+        for i in range(ring_row(y - cy, cx, smallest, largest, (0, w - 1, 1), column, radius, turn)):
+            at = turn[i] * nodes
+            j = int(at)
+            part = at - j
+            if j >= nodes:
+                j = 0
+            k = j + 1 if j + 1 < nodes else 0
+            rim = polar[j] + part * (polar[k] - polar[j])
+            lean = slant[j] + part * (slant[k] - slant[j])
+            d = (rim - radius[i]) * lean
+            if d > inner or d < -outer:
+                continue
+            b = int(turn[i] * bins)
+            if b >= bins:
+                b = 0
+            x = column[i]
+            lost = bad[y, x]
+            for m in range(len(others)):
+                ox = x - others[m, 0]
+                oy = y - others[m, 1]
+                lost |= ox * ox + oy * oy < others[m, 2] * others[m, 2]
+            if lost:
+                spoilt[b] += 1
+                continue
+            which[n] = b
+            depth[n] = d
+            value[n] = light[y, x]
+            clipped[n] = full[y, x]
+            start[b + 1] += 1
+            n += 1
     for b in range(bins):
         start[b + 1] += start[b]
     fill = start[:-1].copy()
@@ -163,8 +178,8 @@ def _collect(
         k = fill[which[i]]
         fill[which[i]] += 1
         d_out[k] = depth[i]
-        v_out[k] = light[row[i], column[i]]
-        c_out[k] = full[row[i], column[i]]
+        v_out[k] = value[i]
+        c_out[k] = clipped[i]
     return start, d_out, v_out, c_out, spoilt
 
 
@@ -201,7 +216,7 @@ def collect(
     slope = slope_of(polar) / polar
     slant = 1.0 / np.sqrt(1.0 + slope * slope)
     bins = max(16, round(2.0 * np.pi * float(np.mean(polar)) / width))
-    near = touching(others, *center, float(polar.max()) + outer)
+    near = touching(others, *center, float(polar.max() + outer / slant.min()))
     out = _collect(light, bad, full, center[0], center[1], polar, slant, inner, outer, bins, near)
     start, depth, value, clipped, spoilt = out
     return RimPixels(

@@ -15,7 +15,7 @@ from numba import njit
 
 from terraluna.opnav.measure.median import median
 from terraluna.opnav.measure.picture import Bools, Prepared
-from terraluna.opnav.measure.rim import crossings, touching, turn_of
+from terraluna.opnav.measure.rim import ring_row, touching
 from terraluna.opnav.measure.shapes import Polar
 from terraluna.opnav.types import Floats
 
@@ -113,28 +113,12 @@ def _rings(
     largest = polar.max() - depths[0]
     smallest = polar.min() - depths[3]
     n = len(polar)
-    x0 = math.floor(cx - largest)
-    column = np.empty(math.ceil(cx + largest) - x0 + 1, np.int32)
+    columns = math.floor(cx - largest), math.ceil(cx + largest), step
+    column = np.empty(columns[1] - columns[0] + 1, np.int32)
     radius = np.empty(len(column))
     turn = np.empty(len(column))
     for y in range(math.floor(cy - largest), math.ceil(cy + largest) + 1, step):
-        hole, reach = crossings(y - cy, smallest, largest)
-        pixels = 0
-        for side in range(2):
-            # The left and the right crossing; one stretch where they meet.
-            first = cx + hole if side else cx - reach
-            last = cx - hole if hole > 0.0 and not side else cx + reach
-            if side and hole == 0.0:
-                continue
-            for x in range(x0 + step * math.ceil((first - x0) / step), math.floor(last) + 1, step):
-                column[pixels] = x
-                pixels += 1
-        # Apart from what follows, so that the compiler can do several pixels at a time.
-        for i in range(pixels):
-            dx = column[i] - cx
-            radius[i] = math.sqrt(dx * dx + (y - cy) * (y - cy))
-            turn[i] = turn_of(dx, y - cy)
-        for i in range(pixels):
+        for i in range(ring_row(y - cy, cx, smallest, largest, columns, column, radius, turn)):
             depth = polar[min(int(turn[i] * n), n - 1)] - radius[i]
             if depths[0] < depth < depths[1]:
                 ring = 0
