@@ -37,9 +37,9 @@ def _select(values: Floats, k: int) -> float:
         if equal == less:
             return np.nan
         if k < equal:
-            return pivot
+            return float(pivot)
         low = equal
-    return values[k]
+    return float(values[k])
 
 
 @njit(cache=True)
@@ -51,8 +51,8 @@ def median(values: Floats) -> float:
     ordered = values.copy()
     upper = _select(ordered, n // 2)
     if n % 2:
-        return upper
+        return float(upper)
     lower = ordered[0]
     for i in range(n // 2):
         lower = max(lower, ordered[i])
-    return 0.5 * (lower + upper)
+    return float(0.5 * (lower + upper))
