@@ -1,11 +1,11 @@
-"""The pixels near a limb and their medians against plain numpy over the whole frame."""
+"""The pixels near a limb and quantiles of them against plain numpy over the whole frame."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from terraluna.opnav.measure.median import median
+from terraluna.opnav.measure.median import median, quantile
 from terraluna.opnav.measure.rim import collect
 from terraluna.opnav.measure.shapes import CircleLimb, EllipseLimb, polar_of
 
@@ -59,10 +59,13 @@ def test_every_pixel_near_the_limb_is_in_its_stretch(limb: CircleLimb | EllipseL
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 10, 151, 1000])
-def test_median_is_that_of_numpy(n: int) -> None:
+def test_median_and_quantiles_are_those_of_numpy(n: int) -> None:
     rng = np.random.default_rng(n)
     for values in (rng.normal(size=n), np.floor(3.0 * rng.normal(size=n)), np.zeros(n), np.arange(n) * 1.0):
-        assert median(values) == np.median(values)
+        # Rounding.
+        assert median(values) == pytest.approx(np.median(values), rel=1e-15, abs=1e-15)
+        for share in (0.0, 0.3, 0.8, 0.95, 1.0):
+            assert quantile(values, share) == pytest.approx(np.quantile(values, share), rel=1e-14, abs=1e-14)
 
 
 def test_median_of_what_is_no_number_ends() -> None:

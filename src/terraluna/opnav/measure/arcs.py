@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from terraluna.opnav.measure.median import median
+from terraluna.opnav.measure.median import median, quantile
 from terraluna.opnav.measure.picture import Bools
 from terraluna.opnav.types import Floats
 
@@ -113,13 +113,13 @@ def lit_arc(
     chosen = np.zeros(len(angle), np.bool_)
     if np.count_nonzero(usable) < 8:
         return chosen
-    high = np.percentile(step[usable], 80)
+    high = quantile(step[usable], 0.8)
     index = np.flatnonzero(usable & (step > _LEAST_STEP * high) & (variance < 1.0))
     if len(index) < 8:
         return chosen
     a, d, v = angle[index], offset[index], np.maximum(variance[index], 1e-4)
     thin = max(1, len(a) // 250)
-    best, start = _scan(a[::thin], d[::thin], v[::thin], _DIRECTIONS, _HALF_RAD, floor_px)
+    best, start = _scan(a[::thin].copy(), d[::thin].copy(), v[::thin].copy(), _DIRECTIONS, _HALF_RAD, floor_px)
     if not np.isfinite(best):
         start, _ = _robust(np.cos(a), np.sin(a), d, v, np.ones(len(a), np.bool_), 5)
     keep = _grow(a, d, v, start, floor_px)

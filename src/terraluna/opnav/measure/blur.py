@@ -226,5 +226,5 @@ def spread_shares(shares: Floats, bins: int) -> Floats:
         return np.repeat(shares, bins, axis=1)
     at = (np.arange(bins) + 0.5) / bins * sectors + (sectors - 0.5)
     left = at.astype(int)
-    before, after = shares[:, left % sectors], shares[:, (left + 1) % sectors]
+    before, after = (np.take(shares, k % sectors, axis=1) for k in (left, left + 1))
     return np.asarray(before + (at - left) * (after - before))

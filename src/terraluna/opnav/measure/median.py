@@ -1,4 +1,4 @@
-"""The median, for kernels and for the short arrays that one limb makes by the dozen."""
+"""Median and other quantiles, for kernels and for the short arrays that one limb makes by the dozen."""
 
 from __future__ import annotations
 
@@ -43,16 +43,24 @@ def _select(values: Floats, k: int) -> float:
 
 
 @njit(cache=True)
-def median(values: Floats) -> float:
-    """Median of finite values (n,), as numpy's, in a third of its time; NaN of none."""
+def quantile(values: Floats, share: float) -> float:
+    """What a share of finite values (n,) stays below, as numpy's in a third of the time; NaN of none."""
     n = len(values)
     if n == 0:
         return np.nan
     ordered = values.copy()
-    upper = _select(ordered, n // 2)
-    if n % 2:
-        return float(upper)
-    lower = ordered[0]
-    for i in range(n // 2):
-        lower = max(lower, ordered[i])
-    return float(0.5 * (lower + upper))
+    place = share * (n - 1)
+    k = int(place)
+    low = _select(ordered, k)
+    if place == k:
+        return float(low)
+    high = np.inf
+    for i in range(k + 1, n):
+        high = min(high, ordered[i])
+    return float(low + (place - k) * (high - low))
+
+
+@njit(cache=True)
+def median(values: Floats) -> float:
+    """Median of finite values (n,)."""
+    return quantile(values, 0.5)

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from terraluna.opnav.measure.median import quantile
 from terraluna.opnav.measure.picture import Prepared, good_within
 from terraluna.opnav.measure.types import BodyHint, BodyLabel
 from terraluna.opnav.types import Floats
@@ -70,7 +71,7 @@ def look_at(picture: Prepared, x: float, y: float, radius: float, others: Floats
     if len(column) < 12:
         return Look(np.nan, np.nan, np.nan, np.nan, 0)
     # Of a thin crescent most of the disc is night: its noise is no surface.
-    lit = light > max(0.3 * float(np.percentile(light, 90)), _NIGHT_SIGMAS * picture.noise)
+    lit = light > max(0.3 * quantile(light, 0.9), _NIGHT_SIGMAS * picture.noise)
     values, column, row = light[lit], column[lit], row[lit]
     count = len(values)
     if count < 12:

@@ -10,6 +10,7 @@ from terraluna.errors import GeometryError
 from terraluna.opnav.measure.candidates import Candidate
 from terraluna.opnav.measure.circles import arc_of
 from terraluna.opnav.measure.limb import MeasuredLimb, common_covariance
+from terraluna.opnav.measure.median import median, quantile
 from terraluna.opnav.measure.picture import Prepared, good_within
 from terraluna.opnav.measure.shapes import CircleLimb, ConeLimb, EllipseLimb, LimbFit, Projector, fit_limb, polar_of
 from terraluna.opnav.measure.types import MeasuredBody, Shape
@@ -236,7 +237,7 @@ def _phase(picture: Prepared, limb: MeasuredLimb) -> float:
     total = len(light)
     if total < 30:
         return float("nan")
-    some = light[:: max(1, total // _LEVEL_PIXELS)]
-    level = 0.12 * float(np.median(some[some > 0.2 * np.percentile(some, 95)]))
+    some = light[:: max(1, total // _LEVEL_PIXELS)].copy()
+    level = 0.12 * median(some[some > 0.2 * quantile(some, 0.95)])
     lit = light > max(level, 4.0 * picture.noise)
     return float(np.degrees(np.arccos(np.clip(2.0 * np.count_nonzero(lit) / total - 1.0, -1.0, 1.0))))
