@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from terraluna.opnav.measure.median import median, quantile
 from terraluna.opnav.measure.picture import Bools
 from terraluna.opnav.types import Floats
 
@@ -18,55 +19,48 @@ _LEAST_STEP = 0.12
 """Stretches with a smaller share of the brightest limb's step are too near the terminator."""
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
 def _robust(cos: Floats, sin: Floats, offset: Floats, variance: Floats, use: Bools, turns: int) -> tuple[Floats, float]:
     """Shift and growth (3,) of a circle by re-weighted least squares over the used points, and the scatter."""
-    n = len(cos)
-    weight = np.where(use, 1.0 / variance, 0.0)
+    # Side by side, so that the compiler can do several points at a time.
+    c, s, d = cos[use], sin[use], offset[use]
+    base = 1.0 / variance[use]
+    weight = base.copy()
+    size = np.empty(len(d))
     x: Floats = np.zeros(3)
     scale = 1.0
     normal = np.zeros((3, 3))
     right = np.zeros(3)
-    size = np.empty(np.count_nonzero(use))
     for _ in range(turns):
-        normal[:] = 0.0
-        right[:] = 0.0
-        total = 0.0
-        for i in range(n):
+        cc = cs = c1 = ss = s1 = total = dc = ds = d1 = 0.0
+        for i in range(len(d)):
             w = weight[i]
-            if w == 0.0:
-                continue
-            c, s = cos[i], sin[i]
-            normal[0, 0] += w * c * c
-            normal[0, 1] += w * c * s
-            normal[0, 2] += w * c
-            normal[1, 1] += w * s * s
-            normal[1, 2] += w * s
-            normal[2, 2] += w
-            right[0] += w * c * offset[i]
-            right[1] += w * s * offset[i]
-            right[2] += w * offset[i]
+            cc += w * c[i] * c[i]
+            cs += w * c[i] * s[i]
+            c1 += w * c[i]
+            ss += w * s[i] * s[i]
+            s1 += w * s[i]
             total += w
-        normal[1, 0] = normal[0, 1]
-        normal[2, 0] = normal[0, 2]
-        normal[2, 1] = normal[1, 2]
-        for k in range(3):
-            normal[k, k] += 1e-10 * total
+            dc += w * c[i] * d[i]
+            ds += w * s[i] * d[i]
+            d1 += w * d[i]
+        ridge = 1e-10 * total
+        normal[0, 0], normal[1, 1], normal[2, 2] = cc + ridge, ss + ridge, total + ridge
+        normal[0, 1] = normal[1, 0] = cs
+        normal[0, 2] = normal[2, 0] = c1
+        normal[1, 2] = normal[2, 1] = s1
+        right[0], right[1], right[2] = dc, ds, d1
         x[:] = np.linalg.solve(normal, right)
-        k = 0
-        for i in range(n):
-            if use[i]:
-                size[k] = abs(offset[i] - x[0] * cos[i] - x[1] * sin[i] - x[2])
-                k += 1
-        scale = max(1.4826 * np.median(size), 1e-4)
-        for i in range(n):
-            if use[i]:
-                z = (offset[i] - x[0] * cos[i] - x[1] * sin[i] - x[2]) / (2.5 * scale)
-                weight[i] = 1.0 / variance[i] / (1.0 + z * z) ** 2
+        for i in range(len(d)):
+            size[i] = abs(d[i] - x[0] * c[i] - x[1] * s[i] - x[2])
+        scale = max(1.4826 * median(size), 1e-4)
+        for i in range(len(d)):
+            z = size[i] / (2.5 * scale)
+            weight[i] = base[i] / ((1.0 + z * z) * (1.0 + z * z))
     return x, scale
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
 def _scan(
     angle: Floats, offset: Floats, variance: Floats, directions: int, half: float, floor: float
 ) -> tuple[float, Floats]:
@@ -97,6 +91,7 @@ def _scan(
     return best, start
 
 
+@njit(cache=True)
 def lit_arc(
     angle: Floats, offset: Floats, variance: Floats, step: Floats, usable: Bools, floor_px: float = 0.05
 ) -> Bools:
@@ -107,7 +102,7 @@ def lit_arc(
         offset: (n,) distance of its edge outside an approximate circle, px.
         variance: (n,) px^2.
         step: (n,) height of its edge.
-        usable: (n,) whether it was measured at all.
+        usable: (n,) whether it was measured at all; the others' values may be NaN.
         floor_px: mean departure from the circle that is allowed even where the edges scatter less: coarse while the
             profile of the limb isn't known yet.
 
@@ -118,13 +113,13 @@ def lit_arc(
     chosen = np.zeros(len(angle), np.bool_)
     if np.count_nonzero(usable) < 8:
         return chosen
-    high = float(np.percentile(step[usable], 80))
+    high = quantile(step[usable], 0.8)
     index = np.flatnonzero(usable & (step > _LEAST_STEP * high) & (variance < 1.0))
     if len(index) < 8:
         return chosen
     a, d, v = angle[index], offset[index], np.maximum(variance[index], 1e-4)
-    step_over = max(1, len(a) // 250)
-    best, start = _scan(a[::step_over], d[::step_over], v[::step_over], _DIRECTIONS, _HALF_RAD, floor_px)
+    thin = max(1, len(a) // 250)
+    best, start = _scan(a[::thin].copy(), d[::thin].copy(), v[::thin].copy(), _DIRECTIONS, _HALF_RAD, floor_px)
     if not np.isfinite(best):
         start, _ = _robust(np.cos(a), np.sin(a), d, v, np.ones(len(a), np.bool_), 5)
     keep = _grow(a, d, v, start, floor_px)
@@ -143,7 +138,7 @@ def _grow(a: Floats, d: Floats, v: Floats, start: Floats, floor: float) -> Bools
     for _ in range(6):
         size = np.abs(residual)
         near = size[size < 3.0]
-        scatter = 1.4826 * np.median(near) if len(near) else 1.0
+        scatter = 1.4826 * median(near) if len(near) else 1.0
         mean, number = _windows(a, residual)
         most = max(4.5 * scatter, 0.3, 2.0 * floor)
         count = 0

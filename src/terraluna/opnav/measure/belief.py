@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from numba import njit
 
+from terraluna.opnav.measure.median import median
 from terraluna.opnav.measure.naming import Look
 from terraluna.opnav.measure.picture import Bools, Prepared
 from terraluna.opnav.measure.types import BodyHint, MeasuredBody
@@ -85,17 +87,36 @@ def sky_share(picture: Prepared, body: MeasuredBody, others: Sequence[MeasuredBo
         outside = np.hypot(x - other.x, y - other.y) > other.radius + _KEEP_OFF_PX
         enclosed |= bool(seen.any() and other.arc_deg > WELL_KNOWN_DEG and not (seen & outside).any())
         seen &= outside
-    light = np.where(seen, light - picture.sky, np.nan).reshape(_RADIAL, _SECTORS, _ACROSS)
-    known = np.isfinite(light).sum(axis=(0, 2)) >= 3 * _ACROSS
+    level = _sector_levels(
+        (light - picture.sky).reshape(_RADIAL, _SECTORS, _ACROSS), seen.reshape(_RADIAL, _SECTORS, _ACROSS)
+    )
+    known = np.isfinite(level)
     if not known.any():
         # A disc all of whose surroundings belong to another is part of it.
         return 0.0 if enclosed else 1.0
     if not len(body.limb_points):
         return 1.0
-    level = np.nanmedian(light[:, known], axis=(0, 2))
     pixels = min(_RADIAL * _ACROSS, width * 2.0 * np.pi * inner / _SECTORS)
     allowed = _DARK * _rim_level(picture, body, blur) + _SIGMAS * picture.noise / np.sqrt(pixels)
-    return float(np.mean(np.abs(level) < allowed))
+    return float(np.mean(np.abs(level[known]) < allowed))
+
+
+@njit(cache=True)
+def _sector_levels(light: Floats, seen: Bools) -> Floats:
+    """Median (sectors,) of the seen light (radial, sectors, across); NaN where less than half of it is seen."""
+    radial, sectors, across = light.shape
+    level = np.full(sectors, np.nan)
+    values = np.empty(radial * across)
+    for k in range(sectors):
+        n = 0
+        for i in range(radial):
+            for j in range(across):
+                if seen[i, k, j]:
+                    values[n] = light[i, k, j]
+                    n += 1
+        if 2 * n >= radial * across:
+            level[k] = median(values[:n])
+    return level
 
 
 def _rim_level(picture: Prepared, body: MeasuredBody, blur: float) -> float:
@@ -104,7 +125,7 @@ def _rim_level(picture: Prepared, body: MeasuredBody, blur: float) -> float:
     depth = min(2.0 * blur + 1.0, 0.3 * body.radius)
     points = body.limb_points - offset * (depth / np.maximum(np.hypot(*offset.T), 1e-9))[:, None]
     seen, light = _values(picture, points[:, 0], points[:, 1])
-    return max(float(np.median(light[seen])) - picture.sky, 0.0) if seen.any() else 0.0
+    return max(median(light[seen]) - picture.sky, 0.0) if seen.any() else 0.0
 
 
 def _values(picture: Prepared, x: Floats, y: Floats) -> tuple[Bools, Floats]:

@@ -65,6 +65,21 @@ def _stack(
 
 
 @njit(cache=True, error_model="numpy")
+def _on_grid(grid: Floats, table: Floats, reach: float, step: float) -> Floats:
+    """1, E, S, E' and L (5, m) at some depths (m,)."""
+    basis = np.ones((5, len(grid)))
+    for j in range(len(grid)):
+        place = min(max((grid[j] + reach) / step, 0.0), table.shape[1] - 1.001)
+        i = int(place)
+        part = place - i
+        basis[1, j] = table[0, i] + part * (table[0, i + 1] - table[0, i])
+        basis[2, j] = table[2, i] + part * (table[2, i + 1] - table[2, i])
+        basis[3, j] = table[1, i] + part * (table[1, i + 1] - table[1, i])
+        basis[4, j] = table[4, i] + part * (table[4, i + 1] - table[4, i])
+    return basis
+
+
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
 def _sector_costs(
     grid: Floats, mean: Floats, count: Floats, table: Floats, reach: float, step: float, ridge: float
 ) -> tuple[Floats, Floats]:
@@ -72,28 +87,26 @@ def _sector_costs(
     sectors = len(mean)
     cost = np.zeros(sectors)
     best = np.zeros((sectors, 4))
-    basis = np.empty(5)
+    basis = _on_grid(grid, table, reach, step)
+    weighted = np.empty(len(grid))
     for k in range(sectors):
-        normal = np.zeros((5, 5))
-        right = np.zeros(5)
+        normal = np.empty((5, 5))
+        right = np.empty(5)
         total = 0.0
         for j in range(len(grid)):
-            weight = count[k, j]
-            if weight == 0.0:
-                continue
-            place = min(max((grid[j] + reach) / step, 0.0), table.shape[1] - 1.001)
-            i = int(place)
-            part = place - i
-            basis[0] = 1.0
-            basis[1] = table[0, i] + part * (table[0, i + 1] - table[0, i])
-            basis[2] = table[2, i] + part * (table[2, i + 1] - table[2, i])
-            basis[3] = table[1, i] + part * (table[1, i + 1] - table[1, i])
-            basis[4] = table[4, i] + part * (table[4, i + 1] - table[4, i])
-            for a in range(5):
-                for c in range(5):
-                    normal[a, c] += weight * basis[a] * basis[c]
-                right[a] += weight * basis[a] * mean[k, j]
-            total += weight * mean[k, j] ** 2
+            total += count[k, j] * mean[k, j] * mean[k, j]
+        for a in range(5):
+            # Sums over the depths stand innermost, so that the compiler can do several at a time.
+            by = 0.0
+            for j in range(len(grid)):
+                weighted[j] = count[k, j] * basis[a, j]
+                by += weighted[j] * mean[k, j]
+            right[a] = by
+            for c in range(a + 1):
+                by = 0.0
+                for j in range(len(grid)):
+                    by += weighted[j] * basis[c, j]
+                normal[a, c] = normal[c, a] = by
         for a in range(5):
             normal[a, a] *= 1.0 + 1e-9
             normal[a, a] += 1e-9
@@ -167,18 +180,17 @@ def fit_profile(
     if not filled.any():
         return Profile(float(blurs[len(blurs) // 2]), shares=plain)
     known_mean, known_count = mean[filled], count[filled]
-    best: tuple[float, float, bool, float] | None = None
+    best: tuple[float, float, bool, Floats] | None = None
     for tail, air in product(tails, airs):
         tables = [profile_table(radius, float(b), tail, air) for b in blurs]
         costs = np.array([_costs(grid, known_mean, known_count, table)[0] for table in tables])
         total = float(costs.min(axis=0).sum())
         if best is None or total < best[0]:
-            # The median over the sectors: near the cusps the limb's brightness falls so fast inward that it looks
-            # sharper.
-            blur = float(np.median(_best_sigmas(np.log(blurs), costs))) if len(blurs) > 2 else float(blurs[0])
-            best = total, tail, air, blur
+            best = total, tail, air, costs
     assert best is not None
-    _, tail, air, blur = best
+    _, tail, air, costs = best
+    # The median over the sectors: near the cusps the limb's brightness falls so fast inward that it looks sharper.
+    blur = float(np.median(_best_sigmas(np.log(blurs), costs))) if len(blurs) > 2 else float(blurs[0])
     table = profile_table(radius, blur, tail, air)
     _, fits = _costs(grid, known_mean, known_count, table)
     deep = int((3.0 + TABLE_REACH) / TABLE_STEP)
@@ -199,7 +211,9 @@ def _smooth(shares: Floats, filled: Bools) -> Floats:
     """Sectors without data take their neighbours' shares; the others a running mean of three."""
     n = shares.shape[1]
     known = np.flatnonzero(filled)
-    out = np.vstack([np.interp(np.arange(n), known, row[known], period=n) for row in shares])
+    out = shares
+    if len(known) < n:
+        out = np.vstack([np.interp(np.arange(n), known, row[known], period=n) for row in shares])
     if n >= 8:
         out = 0.25 * np.roll(out, 1, axis=1) + 0.5 * out + 0.25 * np.roll(out, -1, axis=1)
     return out
@@ -210,6 +224,7 @@ def spread_shares(shares: Floats, bins: int) -> Floats:
     sectors = shares.shape[1]
     if sectors == 1:
         return np.repeat(shares, bins, axis=1)
-    at = (np.arange(bins) + 0.5) / bins * sectors - 0.5
-    grid = np.arange(sectors)
-    return np.vstack([np.interp(at, grid, row, period=sectors) for row in shares])
+    at = (np.arange(bins) + 0.5) / bins * sectors + (sectors - 0.5)
+    left = at.astype(int)
+    before, after = (np.take(shares, k % sectors, axis=1) for k in (left, left + 1))
+    return np.asarray(before + (at - left) * (after - before))

@@ -8,12 +8,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from terraluna.opnav.measure.median import median
 from terraluna.opnav.types import Floats
 
 _TRIALS = 700
 _MOST_POINTS = 900
 """Outlines are thinned to so many points for the trials."""
 
+_BLOCK = 32
 _SEED = 20150716
 """The draws are the same in every run."""
 
@@ -62,11 +64,34 @@ def _three(ax: float, ay: float, bx: float, by: float, cx: float, cy: float) -> 
     return ax + x, ay + y, np.sqrt(x * x + y * y)
 
 
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def _score(points: Floats, x: float, y: float, r: float, best: float) -> float:
+    """Inliers of a circle less the penalty for light outside; what it is so far once it can't exceed ``best``."""
+    n = len(points[0])
+    tolerance = min(max(0.8, 0.006 * r), 2.5)
+    score = 0.0
+    for start in range(0, n, _BLOCK):
+        if score + (n - start) <= best:
+            # Not even if all the others were on it.
+            break
+        # No branches within a block, so that the compiler can do several points at a time.
+        for m in range(start, min(start + _BLOCK, n)):
+            dx = x - points[0, m]
+            dy = y - points[1, m]
+            distance = np.sqrt(dx * dx + dy * dy)
+            off = (distance - r) / tolerance
+            lit = dx * points[2, m] + dy * points[3, m] > _COS_LIMB * distance
+            near = 1.0 - off * off if (off <= 1.0) & (off > -1.0) & lit else 0.0
+            score += -_OUTSIDE_PENALTY if off > 1.0 else near
+    return score
+
+
 @njit(cache=True)
 def _consensus(points: Floats, trials: int, least: float, most: float, seed: int) -> tuple[float, float, float, float]:
     """Best circle by inliers less the penalty for light outside."""
     np.random.seed(seed)  # noqa: NPY002
     n = len(points)
+    columns = np.ascontiguousarray(points[:, :4].T)
     best_score = -1e9
     best_x = np.nan
     best_y = np.nan
@@ -86,20 +111,7 @@ def _consensus(points: Floats, trials: int, least: float, most: float, seed: int
                 inward = False
         if not inward:
             continue
-        tolerance = min(max(0.8, 0.006 * r), 2.5)
-        score = 0.0
-        for m in range(n):
-            if score + (n - m) <= best_score:
-                # Not even if all the others were on it.
-                break
-            dx = x - points[m, 0]
-            dy = y - points[m, 1]
-            distance = np.sqrt(dx * dx + dy * dy)
-            off = distance - r
-            if off > tolerance:
-                score -= _OUTSIDE_PENALTY
-            elif off > -tolerance and dx * points[m, 2] + dy * points[m, 3] > _COS_LIMB * distance:
-                score += 1.0 - (off / tolerance) ** 2
+        score = _score(columns, x, y, r, best_score)
         if score > best_score:
             best_score = score
             best_x, best_y, best_r = x, y, r
@@ -132,7 +144,7 @@ def arc_of(angles: Floats, gap_rad: float = 0.12) -> float:
         return 0.0
     ordered = np.sort(angles)
     steps = np.diff(np.append(ordered, ordered[0] + 2.0 * np.pi))
-    limit = max(gap_rad, 4.0 * float(np.median(steps)))
+    limit = max(gap_rad, 4.0 * median(steps))
     covered = float(steps[steps <= limit].sum())
     return min(covered, 2.0 * np.pi)
 

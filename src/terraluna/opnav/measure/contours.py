@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from terraluna.opnav.measure.median import median, quantile
 from terraluna.opnav.measure.picture import Bools, Prepared
 from terraluna.opnav.types import Floats
 
@@ -168,12 +169,12 @@ def _component(picture: Prepared, smooth: Floats, runs: NDArray[np.int64]) -> Co
     values, saturated, centroid = _light_of(picture.light, picture.bad, picture.full, runs, picture.sky)
     if not values.size:
         return Component(np.zeros((0, 5)), 0, picture.sky, 0.0, centroid)
-    brightness = float(np.median(values[:: max(1, values.size // 4000)]))
+    brightness = median(values[:: max(1, values.size // 4000)].copy())
     level = picture.sky + max(EDGE_SHARE * (brightness - picture.sky), 4.0 * picture.noise)
     dark = picture.sky + max(_SKY_SHARE * (level - picture.sky), 4.0 * picture.noise)
     points = _outline(smooth, picture.bad, runs, level, dark)
     if len(points):
-        points = points[points[:, 4] >= _STEEP * float(np.percentile(points[:, 4], 90))]
+        points = points[points[:, 4] >= _STEEP * quantile(np.ascontiguousarray(points[:, 4]), 0.9)]
     return Component(points, values.size, brightness, saturated, centroid)
 
 

@@ -74,113 +74,112 @@ def _fit(
     outer = np.full(bins, np.nan)
     inner = np.full(bins, np.nan)
     size = table.shape[1]
+    most = int(np.max(start[1:] - start[:-1])) if bins else 0
+    # Of one stretch's pixels: weight, the profile and its slope there, and what it misses of the light.
+    weight = np.empty(most)
+    level = np.empty(most)
+    slope = np.empty(most)
+    miss = np.empty(most)
+    # The stretch's own profile and its slope, side by side.
+    own = np.empty((2, size))
+    made = -1
     for b in range(bins):
         i0, i1 = start[b], start[b + 1]
         n = i1 - i0
         if n < least:
             continue
+        d = depth[i0:i1]
+        v = value[i0:i1]
+        shut = full[i0:i1]
         inside = 0
         outside = 0
-        shut = 0
-        for i in range(i0, i1):
-            if depth[i] > 0.5:
-                inside += 1
-                if full[i]:
-                    shut += 1
-            elif depth[i] < -0.5:
-                outside += 1
+        clip = 0
+        for i in range(n):
+            inside += d[i] > 0.5
+            outside += d[i] < -0.5
+            clip += shut[i] and d[i] > 0.5
         if inside < 3 or outside < 3:
             continue
-        clipped[b] = shut / inside
-        e = shape[0, b]
-        s = shape[1, b]
-        c = shape[2, b]
+        clipped[b] = clip / inside
+        if made < 0 or shape[0, b] != shape[0, made] or shape[1, b] != shape[1, made] or shape[2, b] != shape[2, made]:
+            for j in range(size):
+                own[0, j] = shape[0, b] * table[0, j] + shape[1, b] * table[2, j] + shape[2, b] * table[4, j]
+                own[1, j] = shape[0, b] * table[1, j] + shape[1, b] * table[3, j] + shape[2, b] * table[5, j]
+            made = b
+        # What lies deeper says less of the brightness at the limb, where the surface is patchy.
+        for i in range(n):
+            weight[i] = 1.0 if d[i] <= 0.0 else 1.0 / (1.0 + fade * d[i] * d[i])
         at = 0.0
         bg = 0.0
         a = 0.0
         if wide:
             # Linear fits of sky and step for a row of offsets: the best starts the iteration.
+            sv = 0.0
+            svv = 0.0
+            for i in range(n):
+                sv += v[i]
+                svv += v[i] * v[i]
             lowest = np.inf
             for k in range(-8, 9):
                 trial = 0.5 * k
                 sf = 0.0
                 sff = 0.0
-                sv = 0.0
                 sfv = 0.0
-                svv = 0.0
-                for i in range(i0, i1):
-                    place = (depth[i] + trial + reach) / step
-                    j = int(min(max(place, 0.0), size - 1.0))
-                    f = e * table[0, j] + s * table[2, j] + c * table[4, j]
+                for i in range(n):
+                    place = (d[i] + trial + reach) / step
+                    f = own[0, int(min(max(place, 0.0), size - 1.0))]
                     sf += f
                     sff += f * f
-                    sv += value[i]
-                    sfv += f * value[i]
-                    svv += value[i] * value[i]
+                    sfv += f * v[i]
                 det = n * sff - sf * sf
                 if det <= 1e-9 * n * n:
                     continue
-                slope = (n * sfv - sf * sv) / det
-                level = (sv - slope * sf) / n
-                cost = svv - slope * sfv - level * sv
-                if (slope > 0.0 or signed) and cost < lowest:
+                rise = (n * sfv - sf * sv) / det
+                floor = (sv - rise * sf) / n
+                cost = svv - rise * sfv - floor * sv
+                if (rise > 0.0 or signed) and cost < lowest:
                     lowest = cost
                     at = trial
-                    bg = level
-                    a = slope
+                    bg = floor
+                    a = rise
             if not lowest < np.inf:
                 continue
         done = False
         rss = 0.0
         used = 0
-        inner_square = outer_square = 0.0
-        inner_count = outer_count = 0
         c22 = 0.0
         for turn in range(14):
+            for i in range(n):
+                place = min(max((d[i] + at + reach) / step, 0.0), size - 1.001)
+                j = int(place)
+                part = place - j
+                level[i] = own[0, j] + part * (own[0, j + 1] - own[0, j])
+                slope[i] = own[1, j] + part * (own[1, j + 1] - own[1, j])
+            # Sky and step come first from a linear fit at the expected place.
+            rate = 0.0 if turn == 0 and not wide else a
             n00 = n01 = n02 = n11 = n12 = n22 = 0.0
             g0 = g1 = g2 = 0.0
             rss = 0.0
             used = 0
-            inner_square = outer_square = 0.0
-            inner_count = outer_count = 0
-            for i in range(i0, i1):
-                place = (depth[i] + at + reach) / step
-                place = min(max(place, 0.0), size - 1.001)
-                j = int(place)
-                part = place - j
-                f0 = e * table[0, j] + s * table[2, j] + c * table[4, j]
-                f1 = e * table[0, j + 1] + s * table[2, j + 1] + c * table[4, j + 1]
-                f = f0 + part * (f1 - f0)
-                f0 = e * table[1, j] + s * table[3, j] + c * table[5, j]
-                f1 = e * table[1, j + 1] + s * table[3, j + 1] + c * table[5, j + 1]
-                slope = f0 + part * (f1 - f0)
-                if turn == 0 and not wide:
-                    # Sky and step come first from a linear fit at the expected place.
-                    slope = 0.0
-                model = bg + a * f
-                miss = value[i] - model
-                if full[i] and (miss < 0.0 or a == 0.0):
-                    continue
-                used += 1
-                # What lies deeper says less of the brightness at the limb, where the surface is patchy.
-                w = 1.0 if depth[i] <= 0.0 else 1.0 / (1.0 + fade * depth[i] * depth[i])
-                rss += w * miss * miss
-                if depth[i] > 1.0:
-                    inner_square += miss * miss
-                    inner_count += 1
-                elif depth[i] < -1.0:
-                    outer_square += miss * miss
-                    outer_count += 1
-                d = a * slope
+            for i in range(n):
+                f = level[i]
+                m = v[i] - bg - a * f
+                miss[i] = m
+                # A full pixel may be brighter than it shows.
+                counts = not shut[i] or (m >= 0.0 and a != 0.0)
+                used += counts
+                w = weight[i] if counts else 0.0
+                g = rate * slope[i]
+                rss += w * m * m
                 n00 += w
                 n01 += w * f
-                n02 += w * d
+                n02 += w * g
                 n11 += w * f * f
-                n12 += w * f * d
-                n22 += w * d * d
-                g0 += w * miss
-                g1 += w * f * miss
-                g2 += w * d * miss
+                n12 += w * f * g
+                n22 += w * g * g
+                g0 += w * m
+                g1 += w * f * m
+                g2 += w * g * m
             if used < least:
                 break
             if turn == (0 if wide else 1) and not signed and a < _FAINT * math.sqrt(rss / used):
@@ -224,6 +223,17 @@ def _fit(
         noise[b] = math.sqrt(spread)
         variance[b] = spread * c22
         good[b] = True
+        inner_square = outer_square = 0.0
+        inner_count = outer_count = 0
+        for i in range(n):
+            if shut[i] and miss[i] < 0.0:
+                continue
+            if d[i] > 1.0:
+                inner_square += miss[i] * miss[i]
+                inner_count += 1
+            elif d[i] < -1.0:
+                outer_square += miss[i] * miss[i]
+                outer_count += 1
         if inner_count >= 2 and outer_count >= 2:
             inner[b] = inner_square / inner_count
             outer[b] = outer_square / outer_count

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
+from numba import njit
 
 from terraluna.opnav.measure.arcs import lit_arc, sun_direction
 from terraluna.opnav.measure.blur import Profile, fit_profile, spread_shares, stacked_profile
 from terraluna.opnav.measure.circles import arc_of
 from terraluna.opnav.measure.edges import Edges, fit_edges
+from terraluna.opnav.measure.median import median
 from terraluna.opnav.measure.picture import Bools, Prepared
 from terraluna.opnav.measure.profile import air_scale_px
 from terraluna.opnav.measure.rim import RimPixels, collect
@@ -163,9 +166,9 @@ def measure_limb(
         usable &= within(rim.angle, sun, half)
         chosen = lit_arc(
             rim.angle,
-            np.nan_to_num(edges.offset),
-            _filled(edges.variance),
-            np.abs(np.nan_to_num(edges.step)),
+            edges.offset,
+            edges.variance,
+            np.abs(edges.step),
             usable,
             max(
                 floor,
@@ -214,12 +217,8 @@ def _fade(edges: Edges, chosen: Bools, blur: float) -> float:
     if not known.any():
         return 0.0
     size = edges.step[known] ** 2
-    inside, outside = float(np.median(edges.inside[known] / size)), float(np.median(edges.outside[known] / size))
+    inside, outside = median(edges.inside[known] / size), median(edges.outside[known] / size)
     return min(max(inside / max(outside, 1e-9) - 1.0, 0.0) / _PATCHY_DEPTH2, _MOST_FADE / blur**2)
-
-
-def _filled(variance: Floats) -> Floats:
-    return np.where(np.isfinite(variance), np.maximum(variance, 1e-6), 1e6)
 
 
 def _first_blur(rim: RimPixels, edges: Edges, chosen: Bools, radius: float) -> float:
@@ -231,12 +230,15 @@ def _first_blur(rim: RimPixels, edges: Edges, chosen: Bools, radius: float) -> f
 
 def _variances(edges: Edges, chosen: Bools) -> Floats:
     """Variance (n,) of the points, with each stretch's few pixels supported by the scatter of all of them."""
-    own = edges.variance[chosen]
-    noise = edges.noise[chosen]
-    typical = float(np.median(noise**2))
+    return np.asarray(_supported(edges.variance[chosen], edges.noise[chosen]))
+
+
+@njit(cache=True)
+def _supported(own: Floats, noise: Floats) -> Floats:
     spread = np.maximum(noise**2, 1e-12)
-    supported = (10.0 * spread + 10.0 * typical) / 20.0
-    return np.asarray(np.maximum(own * supported / spread, 1e-6))
+    typical = median(noise**2)
+    variance: Floats = np.maximum(own * (10.0 * spread + 10.0 * typical) / (20.0 * spread), 1e-6)
+    return variance
 
 
 def _better_shape(
@@ -296,10 +298,16 @@ def common_covariance(gain: Floats, angle: Floats, shared_px: float) -> Floats:
     """
     group = (angle / (2.0 * np.pi) * _GROUPS).astype(int) % _GROUPS
     summed = np.stack([np.bincount(group, row, _GROUPS) for row in gain])
+    shared = shared_px**2 * _correlation()
+    return np.asarray(summed @ shared @ summed.T)
+
+
+@lru_cache(maxsize=1)
+def _correlation() -> Floats:
+    """Correlation (groups, groups) of the errors that stretches of the limb share."""
     at = np.arange(_GROUPS) * (2.0 * np.pi / _GROUPS)
     apart = np.abs((at[:, None] - at + np.pi) % (2.0 * np.pi) - np.pi)
-    shared = shared_px**2 * np.exp(-0.5 * (apart / _SHARED_RAD) ** 2)
-    return np.asarray(summed @ shared @ summed.T)
+    return np.asarray(np.exp(-0.5 * (apart / _SHARED_RAD) ** 2))
 
 
 def correlation_length(residuals: Floats) -> float:
@@ -344,8 +352,8 @@ def _result(
         sun_rad=sun if np.isfinite(sun) else sun_direction(rim.angle, edges.step, seen, chosen),
         blur_px=blur,
         clipped=float(np.mean(edges.clipped[chosen] > 0.3)),
-        step=float(np.median(edges.step[chosen])),
-        step_noise=float(np.median(edges.noise[chosen])),
+        step=median(edges.step[chosen]),
+        step_noise=median(edges.noise[chosen]),
         cut=float(1.0 - np.count_nonzero(seen) / len(seen)),
         edges=edges,
         chosen=chosen,

@@ -9,7 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from terraluna.opnav.measure.picture import Prepared
+from terraluna.opnav.measure.median import quantile
+from terraluna.opnav.measure.picture import Prepared, good_within
 from terraluna.opnav.measure.types import BodyHint, BodyLabel
 from terraluna.opnav.types import Floats
 
@@ -32,6 +33,7 @@ _INNER = 0.8
 """Features are taken within this share of the radius, away from the limb's blur."""
 
 _RIM_PX = 12.0
+_PIXELS = 5_000.0
 _NIGHT_SIGMAS = 5.0
 
 _HINT_SHIFT = 0.25
@@ -61,39 +63,29 @@ class Look:
 
 def look_at(picture: Prepared, x: float, y: float, radius: float, others: Floats) -> Look:
     """Colour and texture of a disc, from some 5,000 of its lit pixels; ``others`` (m, 3) are left out."""
-    h, w = picture.light.shape
     # A disc that is mostly outside the frame may show no more than its rim.
-    r = max(radius * _INNER, radius - _RIM_PX)
-    x0, x1 = max(0, int(x - r)), min(w, int(x + r) + 2)
-    y0, y1 = max(0, int(y - r)), min(h, int(y + r) + 2)
-    if x1 <= x0 or y1 <= y0:
-        return Look(np.nan, np.nan, np.nan, np.nan, 0)
-    step = max(1, int(np.sqrt((x1 - x0) * (y1 - y0) / 5_000.0)))
-    part = np.s_[y0:y1:step, x0:x1:step]
-    gy, gx = np.mgrid[y0:y1:step, x0:x1:step]
-    light = picture.light[part] - picture.sky
-    inside = (gx - x) ** 2 + (gy - y) ** 2 < r * r
+    column, row, light = good_within(picture, x, y, max(radius * _INNER, radius - _RIM_PX), _PIXELS)
     for ox, oy, orad in others:
-        inside &= (gx - ox) ** 2 + (gy - oy) ** 2 > orad * orad
-    inside &= ~picture.bad[part]
-    if np.count_nonzero(inside) < 12:
+        clear = (column - ox) ** 2 + (row - oy) ** 2 > orad * orad
+        column, row, light = column[clear], row[clear], light[clear]
+    if len(column) < 12:
         return Look(np.nan, np.nan, np.nan, np.nan, 0)
     # Of a thin crescent most of the disc is night: its noise is no surface.
-    lit = inside & (light > max(0.3 * float(np.percentile(light[inside], 90)), _NIGHT_SIGMAS * picture.noise))
-    count = int(np.count_nonzero(lit))
+    lit = light > max(0.3 * quantile(light, 0.9), _NIGHT_SIGMAS * picture.noise)
+    values, column, row = light[lit], column[lit], row[lit]
+    count = len(values)
     if count < 12:
         return Look(np.nan, np.nan, np.nan, np.nan, count)
-    values = light[lit]
     # Shading from terminator to limb is smooth: a quadratic surface takes it up.
-    u, v = (gx[lit] - x) / radius, (gy[lit] - y) / radius
+    u, v = (column - x) / radius, (row - y) / radius
     design = np.column_stack((np.ones(count), u, v, u * u, u * v, v * v))
     normal = design.T @ design + 1e-9 * count * np.eye(6)
     trend = design @ np.linalg.solve(normal, design.T @ values)
     texture = float(np.std(values - trend) / np.mean(values))
     chroma = spread = green = np.nan
     if picture.colour is not None:
-        rgb = picture.colour[part][lit].astype(np.float64)
-        clear = ~picture.full[part][lit]
+        rgb = picture.colour[row, column].astype(np.float64)
+        clear = ~picture.full[row, column]
         if np.count_nonzero(clear) < 12 and np.isfinite(picture.saturation):
             # One full colour leaves the others: the disc is at least as colourful as it shows.
             clear = rgb.min(axis=1) < 0.9 * picture.saturation

@@ -68,6 +68,35 @@ class Prepared:
         return self.bright - self.sky
 
 
+@njit(cache=True)
+def _within(
+    light: Floats, bad: Bools, x: float, y: float, radius: float, box: tuple[int, int, int, int], step: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+    x0, x1, y0, y1 = box
+    most = (1 + (x1 - x0) // step) * (1 + (y1 - y0) // step)
+    column, row, value = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most)
+    n = 0
+    for j in range(y0, y1, step):
+        for i in range(x0, x1, step):
+            if (i - x) ** 2 + (j - y) ** 2 < radius * radius and not bad[j, i]:
+                column[n], row[n], value[n] = i, j, light[j, i]
+                n += 1
+    return column[:n], row[:n], value[:n]
+
+
+def good_within(
+    picture: Prepared, x: float, y: float, radius: float, most: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+    """Columns, rows and light above the sky (n,) of a circle's good pixels, in even steps that leave some ``most``."""
+    h, w = picture.light.shape
+    x0, x1 = max(0, int(x - radius)), min(w, int(x + radius) + 2)
+    y0, y1 = max(0, int(y - radius)), min(h, int(y + radius) + 2)
+    step = max(1, int(np.sqrt(max(x1 - x0, 0) * max(y1 - y0, 0) / most)))
+    box = x0, max(x1, x0), y0, max(y1, y0)
+    column, row, light = _within(picture.light, picture.bad, x, y, radius, box, step)
+    return column, row, light - picture.sky
+
+
 def prepare(image: NDArray[Any], mask: Bools | None, options: MeasureOptions) -> Prepared:
     """Make a picture ready.
 
@@ -273,6 +302,22 @@ def _tiles(light: Floats, bad: Bools, size: int) -> tuple[Floats, Floats]:
     return mean, spread
 
 
+@njit(cache=True)
+def _sample_above(light: Floats, bad: Bools, floor: float, step: int) -> tuple[Floats, int]:
+    """Light (n,) above a floor among the good pixels of every ``step``-th row and column, and how many those are."""
+    h, w = light.shape
+    above = np.empty((1 + h // step) * (1 + w // step))
+    n = 0
+    total = 0
+    for y in range(0, h, step):
+        for x in range(0, w, step):
+            good = not bad[y, x]
+            total += good
+            above[n] = light[y, x]
+            n += good and light[y, x] > floor
+    return above[:n], total
+
+
 def levels(light: Floats, bad: Bools) -> tuple[float, float, float]:
     """Sky level, noise there, and the level that only the brightest 0.1 % exceed.
 
@@ -282,16 +327,17 @@ def levels(light: Floats, bad: Bools) -> tuple[float, float, float]:
     size = _TILE if min(light.shape) >= 8 * _TILE else 4
     mean, spread = _tiles(light, bad, size)
     good = np.isfinite(mean)
-    sample = light[::3, ::3][~bad[::3, ::3]]
-    if not good.any() or not sample.size:
+    if not good.any():
         return float("nan"), float("nan"), float("nan")
     mean, spread = mean[good], spread[good]
     count = max(3, int(_SKY_SHARE * mean.size))
     order = np.argsort(mean, kind="stable")[: max(count, mean.size // 10)]
     sky, noise = float(np.median(mean[order])), float(np.median(spread[order]))
     # Ranks from the top. A small disc may cover less than 0.1 % of the frame: the third brightest pixel tells of it.
-    rank, third = sample.size - int(0.999 * (sample.size - 1)), min(3, sample.size)
-    above = sample[sample > sky + noise]
-    ordered = np.partition(above if above.size >= max(rank, third) else sample, (-rank, -third))
+    above, total = _sample_above(light, bad, sky + noise, 3)
+    rank, third = total - int(0.999 * (total - 1)), min(3, total)
+    if above.size < max(rank, third):
+        above, total = _sample_above(light, bad, -np.inf, 3)
+    ordered = np.partition(above, (-rank, -third))
     bright, peak = float(ordered[-rank]), float(ordered[-third])
     return sky, max(noise, 1e-12 * max(abs(sky), 1.0)), max(bright, sky + 0.5 * (peak - sky))

@@ -10,7 +10,8 @@ from terraluna.errors import GeometryError
 from terraluna.opnav.measure.candidates import Candidate
 from terraluna.opnav.measure.circles import arc_of
 from terraluna.opnav.measure.limb import MeasuredLimb, common_covariance
-from terraluna.opnav.measure.picture import Prepared
+from terraluna.opnav.measure.median import median, quantile
+from terraluna.opnav.measure.picture import Prepared, good_within
 from terraluna.opnav.measure.shapes import CircleLimb, ConeLimb, EllipseLimb, LimbFit, Projector, fit_limb, polar_of
 from terraluna.opnav.measure.types import MeasuredBody, Shape
 from terraluna.opnav.types import Floats, Status
@@ -43,6 +44,10 @@ passes a threshold, which half of the limb's need not be, and may hold some of t
 _THIN_PX = 0.55
 """Error, px, that a limb shares whose crescent is as thick as its blur; it falls with the thickness. From the same
 Moons: at 140 deg of phase the night behind the crescent bends the edge's profile."""
+
+_PHASE_PIXELS = 20_000.0
+_LEVEL_PIXELS = 5_000
+"""Pixels, some, that tell the lit share of a disc and the level of its light."""
 
 _LEAST_CONTRAST = 3.0
 """Least height of the edge over the scatter about it."""
@@ -228,17 +233,11 @@ def _phase(picture: Prepared, limb: MeasuredLimb) -> float:
     if limb.cut > 0.02:
         return float("nan")
     p = limb.polar
-    h, w = picture.light.shape
-    reach = float(p.radius.max())
-    x0, x1 = max(0, int(p.x - reach)), min(w, int(p.x + reach) + 2)
-    y0, y1 = max(0, int(p.y - reach)), min(h, int(p.y + reach) + 2)
-    step = max(1, int(np.sqrt((x1 - x0) * (y1 - y0) / 20_000.0)))
-    gy, gx = np.mgrid[y0:y1:step, x0:x1:step]
-    part = np.s_[y0:y1:step, x0:x1:step]
-    inside = ((gx - p.x) ** 2 + (gy - p.y) ** 2 < p.mean**2) & ~picture.bad[part]
-    total = int(np.count_nonzero(inside))
+    _, _, light = good_within(picture, p.x, p.y, p.mean, _PHASE_PIXELS)
+    total = len(light)
     if total < 30:
         return float("nan")
-    light = picture.light[part][inside] - picture.sky
-    lit = light > max(0.12 * float(np.median(light[light > 0.2 * np.percentile(light, 95)])), 4.0 * picture.noise)
+    some = light[:: max(1, total // _LEVEL_PIXELS)].copy()
+    level = 0.12 * median(some[some > 0.2 * quantile(some, 0.95)])
+    lit = light > max(level, 4.0 * picture.noise)
     return float(np.degrees(np.arccos(np.clip(2.0 * np.count_nonzero(lit) / total - 1.0, -1.0, 1.0))))

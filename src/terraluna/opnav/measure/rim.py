@@ -53,15 +53,57 @@ def turn_of(dx: float, dy: float) -> float:
 
 
 @njit(cache=True, error_model="numpy")
-def _polar(table: Floats, slope: Floats, turn: float) -> tuple[float, float]:
-    n = len(table)
-    place = turn * n
-    i = int(place)
-    part = place - i
-    if i >= n:
-        i = 0
-    j = i + 1 if i + 1 < n else 0
-    return table[i] + part * (table[j] - table[i]), slope[i] + part * (slope[j] - slope[i])
+def ring_row(
+    dy: float,
+    cx: float,
+    smallest: float,
+    largest: float,
+    columns: tuple[int, int, int],
+    column: NDArray[np.int32],
+    radius: Floats,
+    turn: Floats,
+) -> int:
+    """Find the pixels of one row that lie within a ring about a centre; how many there are.
+
+    Args:
+        dy: the row's y less the centre's.
+        cx: the centre's x.
+        smallest: the ring's inner radius.
+        largest: and outer radius.
+        columns: first and last column that count, and the step between them.
+        column: (n,) takes the pixels' columns.
+        radius: (n,) takes their distances from the centre.
+        turn: (n,) takes their directions, see :func:`turn_of`.
+    """
+    first, last, step = columns
+    far = largest * largest - dy * dy
+    if far <= 0.0:
+        return 0
+    far = math.sqrt(far)
+    near = smallest * smallest - dy * dy
+    near = math.sqrt(near) if smallest > 0.0 and near > 0.0 else 0.0
+    n = 0
+    for side in range(2):
+        # The left and the right crossing of this row; one stretch where they meet.
+        if near == 0.0 and side == 1:
+            break
+        left = cx + near if side == 1 else cx - far
+        right = cx - near if side == 0 and near > 0.0 else cx + far
+        start = first + step * math.ceil(max(left - first, 0.0) / step)
+        for x in range(start, math.floor(min(right, last)) + 1, step):
+            column[n] = x
+            n += 1
+    # Apart from what uses them, so that the compiler can do several pixels at a time.
+    for i in range(n):
+        dx = column[i] - cx
+        radius[i] = math.sqrt(dx * dx + dy * dy)
+        turn[i] = turn_of(dx, dy)
+    return n
+
+
+def touching(others: Floats, x: float, y: float, reach: float) -> Floats:
+    """Those of some discs (m, 3) that come within ``reach`` of a place: the rest need no test pixel by pixel."""
+    return np.asarray(others[np.hypot(others[:, 0] - x, others[:, 1] - y) < others[:, 2] + reach])
 
 
 @njit(cache=True, error_model="numpy")
@@ -79,81 +121,53 @@ def _collect(
     others: Floats,
 ) -> tuple[NDArray[np.int64], Floats, Floats, Bools, NDArray[np.int64]]:
     h, w = light.shape
-    largest = polar.max() + outer + 1.0
-    smallest = max(polar.min() - inner - 1.0, 0.0)
-    room = 4096
-    which = np.empty(room, np.int64)
+    steepest = slant.min()
+    largest = polar.max() + outer / steepest
+    smallest = max(polar.min() - inner / steepest, 0.0)
+    # No ring holds more pixels than its area with half a pixel's diagonal on each side.
+    room = min(h * w, int(math.pi * ((largest + 0.71) ** 2 - max(smallest - 0.71, 0.0) ** 2)) + 1)
+    which = np.empty(room, np.int32)
     depth = np.empty(room)
     value = np.empty(room)
     clipped = np.empty(room, np.bool_)
     spoilt = np.zeros(bins, np.int64)
-    n = 0
-    y0 = max(0, math.floor(cy - largest))
-    y1 = min(h - 1, math.ceil(cy + largest))
-    for y in range(y0, y1 + 1):
-        dy = y - cy
-        far = largest * largest - dy * dy
-        if far <= 0.0:
-            continue
-        far = math.sqrt(far)
-        near = smallest * smallest - dy * dy
-        near = math.sqrt(near) if near > 0.0 else 0.0
-        for side in range(2):
-            # The left and the right crossing of this row; one stretch where they meet.
-            if near == 0.0:
-                if side == 1:
-                    continue
-                xa, xb = cx - far, cx + far
-            elif side == 0:
-                xa, xb = cx - far, cx - near
-            else:
-                xa, xb = cx + near, cx + far
-            first = int(max(0.0, math.ceil(max(xa, 0.0))))
-            last = int(min(w - 1.0, math.floor(min(xb, w - 1.0))))
-            for x in range(first, last + 1):
-                dx = x - cx
-                r = math.sqrt(dx * dx + dy * dy)
-                turn = turn_of(dx, dy)
-                rim, lean = _polar(polar, slant, turn)
-                d = (rim - r) * lean
-                if d > inner or d < -outer:
-                    continue
-                b = int(turn * bins)
-                if b >= bins:
-                    b = 0
-                lost = bad[y, x]
-                if not lost:
-                    for k in range(len(others)):
-                        ox = x - others[k, 0]
-                        oy = y - others[k, 1]
-                        if ox * ox + oy * oy < others[k, 2] * others[k, 2]:
-                            lost = True
-                            break
-                if lost:
-                    spoilt[b] += 1
-                    continue
-                if n == room:
-                    room *= 2
-                    grown_i = np.empty(room, np.int64)
-                    grown_i[:n] = which
-                    which = grown_i
-                    grown = np.empty(room)
-                    grown[:n] = depth
-                    depth = grown
-                    grown = np.empty(room)
-                    grown[:n] = value
-                    value = grown
-                    grown_b = np.empty(room, np.bool_)
-                    grown_b[:n] = clipped
-                    clipped = grown_b
-                which[n] = b
-                depth[n] = d
-                value[n] = light[y, x]
-                clipped[n] = full[y, x]
-                n += 1
     start = np.zeros(bins + 1, np.int64)
-    for i in range(n):
-        start[which[i] + 1] += 1
+    column = np.empty(w, np.int32)
+    radius = np.empty(w)
+    turn = np.empty(w)
+    nodes = len(polar)
+    n = 0
+    for y in range(max(0, math.floor(cy - largest)), min(h - 1, math.ceil(cy + largest)) + 1):
+        for i in range(ring_row(y - cy, cx, smallest, largest, (0, w - 1, 1), column, radius, turn)):
+            at = turn[i] * nodes
+            j = int(at)
+            part = at - j
+            if j >= nodes:
+                j = 0
+            k = j + 1 if j + 1 < nodes else 0
+            rim = polar[j] + part * (polar[k] - polar[j])
+            lean = slant[j] + part * (slant[k] - slant[j])
+            d = (rim - radius[i]) * lean
+            if d > inner or d < -outer:
+                continue
+            b = int(turn[i] * bins)
+            if b >= bins:
+                b = 0
+            x = column[i]
+            lost = bad[y, x]
+            for m in range(len(others)):
+                ox = x - others[m, 0]
+                oy = y - others[m, 1]
+                lost |= ox * ox + oy * oy < others[m, 2] * others[m, 2]
+            if lost:
+                spoilt[b] += 1
+                continue
+            which[n] = b
+            depth[n] = d
+            value[n] = light[y, x]
+            clipped[n] = full[y, x]
+            start[b + 1] += 1
+            n += 1
     for b in range(bins):
         start[b + 1] += start[b]
     fill = start[:-1].copy()
@@ -202,7 +216,8 @@ def collect(
     slope = slope_of(polar) / polar
     slant = 1.0 / np.sqrt(1.0 + slope * slope)
     bins = max(16, round(2.0 * np.pi * float(np.mean(polar)) / width))
-    out = _collect(light, bad, full, center[0], center[1], polar, slant, inner, outer, bins, others)
+    near = touching(others, *center, float(polar.max() + outer / slant.min()))
+    out = _collect(light, bad, full, center[0], center[1], polar, slant, inner, outer, bins, near)
     start, depth, value, clipped, spoilt = out
     return RimPixels(
         start,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numba import njit
 
 from terraluna.errors import GeometryError
+from terraluna.opnav.measure.median import median
 from terraluna.opnav.measure.rim import slope_of
 from terraluna.opnav.types import Floats, Unprojector
 from terraluna.opnav.vectors import tangent_basis, unit
@@ -73,11 +76,31 @@ class CircleLimb:
 
     def residuals(self, points: Floats) -> Floats:
         """Distance (n,) outside the circle."""
-        return np.asarray(np.hypot(points[:, 0] - self.x, points[:, 1] - self.y) - self.radius)
+        return np.asarray(_outside_circle(points, self.x, self.y, self.radius))
 
     def steps(self) -> Floats:
         """Steps (3,)."""
         return np.full(3, 1e-3)
+
+
+@njit(cache=True)
+def _outside_circle(points: Floats, x: float, y: float, radius: float) -> Floats:
+    outside = np.empty(len(points))
+    for i in range(len(points)):
+        dx, dy = points[i, 0] - x, points[i, 1] - y
+        outside[i] = math.sqrt(dx * dx + dy * dy) - radius
+    return outside
+
+
+@njit(cache=True, error_model="numpy")
+def _circle_derivatives(points: Floats, x: float, y: float) -> Floats:
+    """Change (n, 3) of the residuals by x, y and radius."""
+    out = np.full((len(points), 3), -1.0)
+    for i in range(len(points)):
+        dx, dy = points[i, 0] - x, points[i, 1] - y
+        distance = math.sqrt(dx * dx + dy * dy)
+        out[i, 0], out[i, 1] = -dx / distance, -dy / distance
+    return out
 
 
 @dataclass(frozen=True)
@@ -107,26 +130,42 @@ class EllipseLimb:
 
     def residuals(self, points: Floats) -> Floats:
         """Distance (n,) outside the ellipse: Sampson's, with the second-order term; 1e-6 of the radius near it."""
-        e = self.ellipse()
-        if not e.semi_minor > 0.0:
-            return np.full(len(points), np.nan)
-        return _outside_ellipse(points, e.x, e.y, e.semi_major, e.semi_minor, e.angle)
+        return np.asarray(_outside_ellipse(points, self.parameters))
 
     def steps(self) -> Floats:
         """Steps (5,)."""
         return np.full(5, 1e-3)
 
 
-@njit(cache=True)
-def _outside_ellipse(points: Floats, x: float, y: float, a: float, b: float, angle: float) -> Floats:
-    c, s = np.cos(angle), np.sin(angle)
-    dx, dy = points[:, 0] - x, points[:, 1] - y
-    u, v = (c * dx + s * dy) / a, (c * dy - s * dx) / b
-    # The distance along the gradient of sqrt(u^2/a^2 + v^2/b^2), which is linear along every ray from the centre.
-    q = np.sqrt(u**2 + v**2)
-    slope = np.sqrt((u / a) ** 2 + (v / b) ** 2) / np.maximum(q, 1e-12)
-    outside: Floats = (q - 1.0) / np.maximum(slope, 1e-12)
+@njit(cache=True, error_model="numpy")
+def _outside_ellipse(points: Floats, ellipse: Floats) -> Floats:
+    """Distance (n,) of points (n, 2) outside an :class:`EllipseLimb` of parameters (5,); NaN where it is none."""
+    half = math.hypot(ellipse[3], ellipse[4])
+    angle = 0.5 * math.atan2(ellipse[4], ellipse[3])
+    a, b = ellipse[2] + half, ellipse[2] - half
+    if not b > 0.0:
+        return np.full(len(points), np.nan)
+    c, s = math.cos(angle), math.sin(angle)
+    outside = np.empty(len(points))
+    for i in range(len(points)):
+        dx, dy = points[i, 0] - ellipse[0], points[i, 1] - ellipse[1]
+        u, v = (c * dx + s * dy) / a, (c * dy - s * dx) / b
+        # The distance along the gradient of sqrt(u^2/a^2 + v^2/b^2), which is linear along every ray from the centre.
+        q = math.sqrt(u * u + v * v)
+        slope = math.sqrt((u / a) * (u / a) + (v / b) * (v / b)) / max(q, 1e-12)
+        outside[i] = (q - 1.0) / max(slope, 1e-12)
     return outside
+
+
+@njit(cache=True)
+def _ellipse_derivatives(points: Floats, ellipse: Floats, steps: Floats, residual: Floats) -> Floats:
+    """Change (n, 5) of the residuals by each parameter, from steps (5,)."""
+    out = np.empty((len(points), 5))
+    for k in range(5):
+        moved = ellipse.copy()
+        moved[k] += steps[k]
+        out[:, k] = (_outside_ellipse(points, moved) - residual) / steps[k]
+    return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,22 +239,31 @@ class Polar:
     y: float
     radius: Floats
 
-    @property
+    @cached_property
     def mean(self) -> float:
         """Mean radius."""
         return float(self.radius.mean())
 
     def points(self, angles: Floats, outward: Floats) -> Floats:
         """Points (n, 2) at polar angles, moved outward along the limb's normal by ``outward`` (n,) px."""
-        n = len(self.radius)
-        grid = np.arange(n + 1) * (2.0 * np.pi / n)
-        a = angles % (2.0 * np.pi)
-        slope = slope_of(self.radius)
-        r, dr = (np.interp(a, grid, np.append(table, table[0])) for table in (self.radius, slope))
-        cos, sin = np.cos(a), np.sin(a)
-        size = np.hypot(r, dr)
-        nx, ny = (r * cos + dr * sin) / size, (r * sin - dr * cos) / size
-        return np.column_stack((self.x + r * cos + outward * nx, self.y + r * sin + outward * ny))
+        return np.asarray(_polar_points(self.x, self.y, self.radius, slope_of(self.radius), angles, outward))
+
+
+@njit(cache=True)
+def _polar_points(x: float, y: float, radius: Floats, slope: Floats, angles: Floats, outward: Floats) -> Floats:
+    n = len(radius)
+    points = np.empty((len(angles), 2))
+    for k in range(len(angles)):
+        place = (angles[k] / (2.0 * np.pi)) % 1.0 * n
+        i = min(int(place), n - 1)
+        j = i + 1 if i + 1 < n else 0
+        r = radius[i] + (place - i) * (radius[j] - radius[i])
+        dr = slope[i] + (place - i) * (slope[j] - slope[i])
+        cos, sin = math.cos(angles[k]), math.sin(angles[k])
+        size = math.hypot(r, dr)
+        points[k, 0] = x + r * cos + outward[k] * (r * cos + dr * sin) / size
+        points[k, 1] = y + r * sin + outward[k] * (r * sin - dr * cos) / size
+    return points
 
 
 def polar_of(limb: CircleLimb | EllipseLimb | ConeLimb) -> Polar:
@@ -269,11 +317,10 @@ class LimbFit:
 def _derivatives(limb: CircleLimb | EllipseLimb | ConeLimb, points: Floats, residual: Floats) -> Floats:
     """Change (n, p) of the points' residuals by each parameter."""
     if isinstance(limb, CircleLimb):
-        distance = residual + limb.radius
-        return np.column_stack(
-            ((limb.x - points[:, 0]) / distance, (limb.y - points[:, 1]) / distance, np.full(len(points), -1.0))
-        )
+        return np.asarray(_circle_derivatives(points, limb.x, limb.y))
     steps = limb.steps()
+    if isinstance(limb, EllipseLimb):
+        return np.asarray(_ellipse_derivatives(points, limb.parameters, steps, residual))
     moved = [limb.moved(step).residuals(points) for step in np.diag(steps)]
     return np.column_stack([(m - residual) / h for m, h in zip(moved, steps, strict=True)])
 
@@ -282,9 +329,41 @@ def _derivatives(limb: CircleLimb | EllipseLimb | ConeLimb, points: Floats, resi
 def _huber_weights(residual: Floats, base: Floats) -> Floats:
     """Weights (n,) from the inverse variances ``base``, lower where a residual exceeds the typical one."""
     size = np.abs(residual) * np.sqrt(base)
-    scale = max(1.4826 * np.median(size), 1e-9)
+    scale = max(1.4826 * median(size), 1e-9)
     weight: Floats = base * np.minimum(_HUBER * scale / np.maximum(size, 1e-12), 1.0)
     return weight
+
+
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def _step(design: Floats, residual: Floats, weight: Floats) -> tuple[Floats, Floats, Floats, float]:
+    """Step (p,) of least squares, its normal matrix in unknowns scaled by a size (p,), that, and the largest move.
+
+    The columns differ by orders of magnitude (rad and px), hence the scale; a size of 0 has no solution.
+    """
+    n, p = design.shape
+    normal = np.zeros((p, p))
+    right = np.zeros(p)
+    for i in range(n):
+        for a in range(p):
+            by = weight[i] * design[i, a]
+            right[a] -= by * residual[i]
+            for b in range(a + 1):
+                normal[a, b] += by * design[i, b]
+    size = np.sqrt(np.diag(normal))
+    if not (size > 0.0).all():
+        return np.zeros(p), normal, size, 0.0
+    for a in range(p):
+        for b in range(a + 1):
+            normal[a, b] /= size[a] * size[b]
+            normal[b, a] = normal[a, b]
+    step = np.linalg.solve(normal, right / size) / size
+    most = 0.0
+    for i in range(n):
+        move = 0.0
+        for a in range(p):
+            move += design[i, a] * step[a]
+        most = max(most, abs(move))
+    return step, normal, size, most
 
 
 def fit_limb(
@@ -308,18 +387,14 @@ def fit_limb(
             return None
         design = _derivatives(limb, points, residual)
         weight = _huber_weights(residual, base) if robust else base
-        # The columns differ by orders of magnitude (rad and px): solve in scaled unknowns.
-        size = np.sqrt((design**2 * weight[:, None]).sum(axis=0))
-        if not (size > 0.0).all():
-            return None
-        scaled = design / size
-        normal = scaled.T @ (scaled * weight[:, None])
         try:
-            step = -np.linalg.solve(normal, scaled.T @ (weight * residual)) / size
+            step, normal, size, most = _step(design, residual, weight)
         except np.linalg.LinAlgError:
             return None
+        if not (size > 0.0).all():
+            return None
         limb = limb.moved(step)
-        if np.max(np.abs(design @ step)) < _CONVERGED_PX:
+        if most < _CONVERGED_PX:
             break
     else:
         return None

@@ -13,8 +13,9 @@ import math
 import numpy as np
 from numba import njit
 
+from terraluna.opnav.measure.median import median
 from terraluna.opnav.measure.picture import Bools, Prepared
-from terraluna.opnav.measure.rim import turn_of
+from terraluna.opnav.measure.rim import ring_row, touching
 from terraluna.opnav.measure.shapes import Polar
 from terraluna.opnav.types import Floats
 
@@ -54,8 +55,10 @@ def sunward(picture: Prepared, polar: Polar, blur: float, others: Floats) -> tup
     if deepest > 0.6 * radius:
         return nothing
     step = max(1, int(math.sqrt(2.0 * math.pi * radius * deepest / _MOST_PIXELS)))
+    depths = near, far, deep, deepest
+    others = touching(others, polar.x, polar.y, float(polar.radius.max()))
     sums, counts, whole = _rings(
-        picture.light, picture.bad, polar.x, polar.y, polar.radius, (near, far, deep, deepest), step, _SECTORS, others
+        picture.light, picture.bad, polar.x, polar.y, polar.radius, depths, step, _SECTORS, others
     )
     known = (counts > 0.5 * whole).all(axis=0) & (counts > 0).all(axis=0)
     if np.count_nonzero(known) < _LEAST_COVERED * _SECTORS:
@@ -81,7 +84,7 @@ def _harmonic(angle: Floats, ratio: Floats) -> tuple[float, float, float, float]
     for _ in range(_TURNS):
         solution = np.linalg.solve((across * weight) @ design, across @ (weight * ratio))
         residual = ratio - design @ solution
-        scale = max(1.4826 * np.median(np.abs(residual)), 1e-9)
+        scale = max(1.4826 * median(np.abs(residual)), 1e-9)
         weight = 1.0 / np.maximum(np.abs(residual) / (_HUBER * scale), 1.0)
     scatter = math.sqrt(np.sum(weight * residual**2) / np.sum(weight))
     return solution[0], solution[1], solution[2], scatter
@@ -114,30 +117,28 @@ def _rings(
     largest = polar.max() - depths[0]
     smallest = polar.min() - depths[3]
     n = len(polar)
+    columns = math.floor(cx - largest), math.ceil(cx + largest), step
+    column = np.empty(columns[1] - columns[0] + 1, np.int32)
+    radius = np.empty(len(column))
+    turn = np.empty(len(column))
     for y in range(math.floor(cy - largest), math.ceil(cy + largest) + 1, step):
-        dy = y - cy
-        for x in range(math.floor(cx - largest), math.ceil(cx + largest) + 1, step):
-            dx = x - cx
-            square = dx * dx + dy * dy
-            if square > largest * largest or square < smallest * smallest:
-                continue
-            turn = turn_of(dx, dy)
-            depth = polar[min(int(turn * n), n - 1)] - math.sqrt(square)
+        for i in range(ring_row(y - cy, cx, smallest, largest, columns, column, radius, turn)):
+            depth = polar[min(int(turn[i] * n), n - 1)] - radius[i]
             if depths[0] < depth < depths[1]:
                 ring = 0
             elif depths[2] < depth < depths[3]:
                 ring = 1
             else:
                 continue
-            k = min(int(turn * sectors), sectors - 1)
+            k = min(int(turn[i] * sectors), sectors - 1)
             whole[ring, k] += 1.0
-            good = 0 <= x < w and 0 <= y < h
-            if good and bad[y, x]:
-                good = False
+            x = column[i]
+            if not (0 <= x < w and 0 <= y < h) or bad[y, x]:
+                continue
+            covered = False
             for m in range(len(others)):
-                if (x - others[m, 0]) ** 2 + (y - others[m, 1]) ** 2 < others[m, 2] ** 2:
-                    good = False
-            if good:
+                covered |= (x - others[m, 0]) ** 2 + (y - others[m, 1]) ** 2 < others[m, 2] ** 2
+            if not covered:
                 total[ring, k] += light[y, x]
                 count[ring, k] += 1.0
     return total, count, whole
