@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from terraluna.opnav.measure.edges import Edges
 from terraluna.opnav.measure.picture import Bools
-from terraluna.opnav.measure.profile import Air, TABLE_REACH, TABLE_STEP, profile_table
+from terraluna.opnav.measure.profile import TABLE_REACH, TABLE_STEP, Air, profile_table
 from terraluna.opnav.measure.rim import RimPixels
 from terraluna.opnav.types import Floats
 
