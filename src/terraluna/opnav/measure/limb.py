@@ -40,10 +40,13 @@ _TANGENTIAL_PX2 = 1e-4
 _FLOORS_PX = (1.5, 0.8, 0.3, 0.1, 0.05)
 """Departure from the curve allowed to a run of points, turn by turn, as the profile becomes known."""
 
-_LEAST_KEPT = 0.5
+_LEAST_KEPT = {True: 0.5, False: 0.7}
 _ROUGH_PX = 0.16
-"""Where mountains or night move stretches by more (median), or so many fall out of the curve, the limb around doesn't
-foretell a stretch's light: then each is measured alone. Real limbs of clean discs have 0.04 to 0.14 px."""
+"""Where mountains or night move stretches of a small disc by more (median), or leave less than such a share of them on
+the curve, the limb around doesn't foretell a stretch's light: then each is measured alone. Real limbs of clean discs
+have 0.04 to 0.14 px. Of large discs, whose mountains show, more have to stay, and no farther from the curve."""
+
+_GAP = 0.25
 
 _BLURS = np.geomspace(0.35, 6.0, 12)
 _FRONT_FLOOR_PX = 0.5
@@ -180,8 +183,8 @@ def measure_limb(
         if turn == len(_FLOORS_PX) - 1 and not (thin or in_front):
             patchy = fit_patchy(rim, edges, chosen, table, shares, profile.blur)
             if patchy is not None:
-                kept = _lit(rim, patchy, usable & patchy.good, allowed)
-                if _even(patchy, chosen, kept):
+                kept = _lit(rim, patchy, usable & patchy.good & _beside(chosen), allowed)
+                if _even(edges, patchy, chosen, kept, polar.mean < _SMALL_PX):
                     edges, chosen, variance = patchy, kept, _filled(patchy.variance[kept])
         points = polar.points(rim.angle[chosen], edges.offset[chosen])
         if turn == 2:
@@ -227,11 +230,21 @@ def _lit(rim: RimPixels, edges: Edges, usable: Bools, allowed: float) -> Bools:
     )
 
 
-def _even(edges: Edges, chosen: Bools, kept: Bools) -> bool:
+def _beside(chosen: Bools) -> Bools:
+    """Stretches that are chosen or near one: far from them, by more than some 0.4 of the reach of the mean of the light
+    along the limb, nothing foretells it."""
+    near = chosen.copy()
+    for k in range(1, int(_GAP * len(chosen) ** 0.5) + 1):
+        near |= np.roll(chosen, k) | np.roll(chosen, -k)
+    return near
+
+
+def _even(alone: Edges, patchy: Edges, chosen: Bools, kept: Bools, small: bool) -> bool:
     """Whether stretches measured against the limb around them stay on the curve."""
-    if np.count_nonzero(kept) < max(8.0, _LEAST_KEPT * np.count_nonzero(chosen)):
+    if np.count_nonzero(kept) < max(8.0, _LEAST_KEPT[small] * np.count_nonzero(chosen)):
         return False
-    return bool(np.median(np.abs(edges.offset[kept])) < _ROUGH_PX)
+    off = float(np.median(np.abs(patchy.offset[kept])))
+    return off < _ROUGH_PX if small else off <= float(np.median(np.abs(alone.offset[chosen])))
 
 
 def _fade(edges: Edges, chosen: Bools, blur: float) -> float:
