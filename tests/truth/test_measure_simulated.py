@@ -48,8 +48,8 @@ SENSORS = {
 }
 # Length of limb that one point stands for.
 STRETCH_PX = 2.0
-# Phase deg, seed of the body's orientation, roll of the Sun: each view shows other ground, none of it that on which the
-# constants of the measurement were set.
+# Phase deg, seed of the body's orientation, roll of the Sun: each view shows other ground, and other than that on which
+# the measurement's constants were set (but limb._LEAST_KEPT).
 VIEWS = [((40.0, 65.0, 90.0)[k % 3], 200 + k, 2.4 * k) for k in range(18)]
 # A disc of hundreds of pixels averages over its ground: a few views tell as much.
 LARGE = ("EPIC Earth", "EPIC Moon", "Longjiang-2 Moon")
@@ -65,7 +65,7 @@ SIGMAS = 3.0
 # Where the requirement isn't met: measured, and why. On the rough limb of a large disc the points lie 0.05 px (0.5 km)
 # outside the mean silhouette of their stretch: its mountains are brighter than the gaps between them. Of discs of 15 to
 # 20 px under clouds no linear estimate from a stretch's own pixels scatters less than 0.09 to 0.11 px
-# (benchmarks/limb_bound.py): measured are 0.103 and 0.108 px.
+# (benchmarks/limb_bound.py): measured are 0.102 and 0.105 px.
 MISSED_MEAN_PX = {"Longjiang-2 Moon": 0.06}
 MISSED_SIGMA_PX = dict.fromkeys(("MapCam Earth", "Longjiang-2 Earth"), 0.115)
 
