@@ -37,6 +37,7 @@ campaign: $(VENV)/.bench
 	$(BIN)/python benchmarks/sequential_campaign.py 100
 	$(BIN)/python benchmarks/star_campaign.py --peer
 	$(BIN)/python benchmarks/limb_campaign.py
+	$(BIN)/python benchmarks/limb_bound.py
 
 docs: $(VENV)/.docs
 	$(BIN)/mkdocs build --strict

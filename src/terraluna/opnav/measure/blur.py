@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from terraluna.opnav.measure.edges import Edges
 from terraluna.opnav.measure.picture import Bools
-from terraluna.opnav.measure.profile import TABLE_REACH, TABLE_STEP, profile_table
+from terraluna.opnav.measure.profile import TABLE_REACH, TABLE_STEP, Air, profile_table
 from terraluna.opnav.measure.rim import RimPixels
 from terraluna.opnav.types import Floats
 
@@ -141,13 +141,13 @@ class Profile:
     Attributes:
         blur: standard deviation of the blur, px, the pixel included.
         tail: share of the blur's wider part, see :func:`profile_table`.
-        air: whether the edge is that of the Earth's air.
+        air: the Earth's air whose edge it is, or None.
         shares: (3, sectors) of E, S and L, normalised to a profile of 1 at 3 px depth.
     """
 
     blur: float
     tail: float = 0.0
-    air: bool = False
+    air: Air | None = None
     shares: Floats = field(default_factory=lambda: np.array([[1.0], [0.0], [0.0]]))
 
     def table(self, radius: float) -> Floats:
@@ -162,7 +162,7 @@ def fit_profile(
     radius: float,
     blurs: Floats,
     tails: Sequence[float],
-    airs: Sequence[bool],
+    airs: Sequence[Air | None],
 ) -> Profile:
     """Blur of the limb over all sectors, and each sector's shares of step, square root and its square.
 
@@ -180,7 +180,7 @@ def fit_profile(
     if not filled.any():
         return Profile(float(blurs[len(blurs) // 2]), shares=plain)
     known_mean, known_count = mean[filled], count[filled]
-    best: tuple[float, float, bool, Floats] | None = None
+    best: tuple[float, float, Air | None, Floats] | None = None
     for tail, air in product(tails, airs):
         tables = [profile_table(radius, float(b), tail, air) for b in blurs]
         costs = np.array([_costs(grid, known_mean, known_count, table)[0] for table in tables])

@@ -13,8 +13,9 @@ from terraluna.opnav.measure.blur import Profile, fit_profile, spread_shares, st
 from terraluna.opnav.measure.circles import arc_of
 from terraluna.opnav.measure.edges import Edges, fit_edges
 from terraluna.opnav.measure.median import median
+from terraluna.opnav.measure.patchy import fit_patchy
 from terraluna.opnav.measure.picture import Bools, Prepared
-from terraluna.opnav.measure.profile import air_scale_px
+from terraluna.opnav.measure.profile import AIRS, km_in_px
 from terraluna.opnav.measure.rim import RimPixels, collect
 from terraluna.opnav.measure.shapes import (
     CircleLimb,
@@ -42,6 +43,14 @@ _TANGENTIAL_PX2 = 1e-4
 _FLOORS_PX = (1.5, 0.8, 0.3, 0.1, 0.05)
 """Departure from the curve allowed to a run of points, turn by turn, as the profile becomes known."""
 
+_LEAST_KEPT = {True: 0.5, False: 0.7}
+_ROUGH_PX = 0.16
+"""Where mountains or night move stretches of a small disc by more (median), or leave less than such a share of them on
+the curve, the limb around doesn't foretell a stretch's light: then each is measured alone. Real limbs of clean discs
+have 0.04 to 0.14 px. Of large discs, whose mountains show, more have to stay, and no farther from the curve."""
+
+_GAP = 0.25
+
 _BLURS = np.geomspace(0.35, 6.0, 12)
 _FRONT_FLOOR_PX = 0.5
 """Against another body's clouds single edges go astray, and the colours of a filter wheel's frames don't match."""
@@ -59,8 +68,8 @@ _MOST_FADE = 0.9
 """A pixel one blur deep keeps at least half of its weight: without it step and place of the edge are one."""
 
 _PIXEL_SIGMA = 12.0**-0.5
-_LEAST_AIR_PX = 0.4
-"""With a smaller scale height the air is thin beside the blur."""
+_LEAST_KM_PX = 0.055
+"""With smaller kilometres the air is thin beside the blur."""
 
 _UNCORRELATED = 0.05
 _GROUPS = 120
@@ -149,7 +158,7 @@ def measure_limb(
     known = None if psf_px is None else float(np.hypot(psf_px, _PIXEL_SIGMA))
     profile = Profile(known or 1.0)
     fade, sun, half = 0.0, float("nan"), np.pi
-    edges = rim = chosen = fit = polar = None
+    edges = rim = chosen = fit = polar = variance = None
     for turn, floor in enumerate(_FLOORS_PX):
         polar = polar_of(limb)
         if turn == 1 and not profile.blur < 5.9:
@@ -159,27 +168,28 @@ def measure_limb(
         rim = _rim(picture, polar, wide, others, thin)
         bins = len(rim.angle)
         table = profile.table(polar.mean)
-        edges = fit_edges(rim, table, spread_shares(profile.shares, bins), wide=turn == 0, signed=in_front, fade=fade)
+        shares = spread_shares(profile.shares, bins)
+        edges = fit_edges(rim, table, shares, wide=turn == 0, signed=in_front, fade=fade)
         usable = edges.good & (np.abs(edges.step) > 1.5 * edges.noise)
         if 1 <= turn <= 3 and not (thin or in_front):
             sun, half = sunward(picture, polar, profile.blur, others)
         usable &= within(rim.angle, sun, half)
-        chosen = lit_arc(
-            rim.angle,
-            edges.offset,
-            edges.variance,
-            np.abs(edges.step),
-            usable,
-            max(
-                floor,
-                _FRONT_FLOOR_PX if in_front else 0.0,
-                _SUNLIT_FLOORS_PX[int(polar.mean > _SMALL_PX)] if np.isfinite(sun) else 0.0,
-            ),
+        allowed = max(
+            floor,
+            _FRONT_FLOOR_PX if in_front else 0.0,
+            _SUNLIT_FLOORS_PX[int(polar.mean > _SMALL_PX)] if np.isfinite(sun) else 0.0,
         )
+        chosen = _lit(rim, edges, usable, allowed)
         if np.count_nonzero(chosen) < 8:
             return None
-        points = polar.points(rim.angle[chosen], edges.offset[chosen])
         variance = _variances(edges, chosen)
+        if turn == len(_FLOORS_PX) - 1 and not (thin or in_front):
+            patchy = fit_patchy(rim, edges, chosen, table, shares, profile.blur)
+            if patchy is not None:
+                kept = _lit(rim, patchy, usable & patchy.good & _beside(chosen), allowed)
+                if _even(edges, patchy, chosen, kept, polar.mean < _SMALL_PX):
+                    edges, chosen, variance = patchy, kept, np.maximum(patchy.variance[kept], 1e-6)
+        points = polar.points(rim.angle[chosen], edges.offset[chosen])
         if turn == 2:
             limb = _better_shape(limb, points, variance, camera)
         fit = fit_limb(limb, points, variance)
@@ -193,7 +203,7 @@ def measure_limb(
             grid, mean, count = stacked_profile(rim, edges, chosen, sectors, 0.25, _reach(polar.mean, wide, thin))
             count = count / (1.0 + fade * np.maximum(grid, 0.0) ** 2)
             blurs = profile.blur * _NEAR_BLURS[turn] if known is None else np.array([known])
-            airs = (False, True) if not in_front and air_scale_px(polar.mean) > _LEAST_AIR_PX else (False,)
+            airs = (None, *AIRS) if not in_front and km_in_px(polar.mean) > _LEAST_KM_PX else (None,)
             profile = fit_profile(grid, mean, count, polar.mean, blurs, _TAILS, airs)
         if turn >= 1 and not in_front:
             fade = _fade(edges, chosen, profile.blur)
@@ -201,14 +211,36 @@ def measure_limb(
     assert edges is not None
     assert rim is not None
     assert chosen is not None
+    assert variance is not None
     assert fit is not None
     polar = polar_of(limb)
-    return _result(fit, polar, rim, edges, chosen, profile.blur, sun)
+    return _result(fit, polar, rim, edges, chosen, variance, profile.blur, sun)
 
 
 def _reach(radius: float, blur: float, thin: bool) -> tuple[float, float]:
     """Depths inside and outside that are used; a thin crescent's other side must stay out."""
     return min((0.5 if thin else 2.5) * blur + (1.2 if thin else 2.0), 0.6 * radius), 3.0 * blur + 1.8
+
+
+def _lit(rim: RimPixels, edges: Edges, usable: Bools, allowed: float) -> Bools:
+    return lit_arc(rim.angle, edges.offset, edges.variance, np.abs(edges.step), usable, allowed)
+
+
+def _beside(chosen: Bools) -> Bools:
+    """Stretches that are chosen or near one: far from them, by more than some 0.4 of the reach of the mean of the light
+    along the limb, nothing foretells it."""
+    near = chosen.copy()
+    for k in range(1, int(_GAP * len(chosen) ** 0.5) + 1):
+        near |= np.roll(chosen, k) | np.roll(chosen, -k)
+    return near
+
+
+def _even(alone: Edges, patchy: Edges, chosen: Bools, kept: Bools, small: bool) -> bool:
+    """Whether stretches measured against the limb around them stay on the curve."""
+    if np.count_nonzero(kept) < max(8.0, _LEAST_KEPT[small] * np.count_nonzero(chosen)):
+        return False
+    off = float(np.median(np.abs(patchy.offset[kept])))
+    return off < _ROUGH_PX if small else off <= float(np.median(np.abs(alone.offset[chosen])))
 
 
 def _fade(edges: Edges, chosen: Bools, blur: float) -> float:
@@ -225,7 +257,7 @@ def _first_blur(rim: RimPixels, edges: Edges, chosen: Bools, radius: float) -> f
     """Blur from the stacked profile of all lit stretches together."""
     reach = _reach(radius, 2.0 if radius > 40.0 else 1.0, False)
     grid, mean, count = stacked_profile(rim, edges, chosen, 1, 0.25, reach)
-    return fit_profile(grid, mean, count, radius, _BLURS, (0.0,), (False,)).blur
+    return fit_profile(grid, mean, count, radius, _BLURS, (0.0,), (None,)).blur
 
 
 def _variances(edges: Edges, chosen: Bools) -> Floats:
@@ -329,7 +361,14 @@ def correlation_length(residuals: Floats) -> float:
 
 
 def _result(
-    fit: LimbFit, polar: Polar, rim: RimPixels, edges: Edges, chosen: Bools, blur: float, sun: float
+    fit: LimbFit,
+    polar: Polar,
+    rim: RimPixels,
+    edges: Edges,
+    chosen: Bools,
+    variance: Floats,
+    blur: float,
+    sun: float,
 ) -> MeasuredLimb:
     angle = rim.angle[chosen]
     points = polar.points(angle, np.zeros(len(angle)))
@@ -339,7 +378,7 @@ def _result(
     along = np.column_stack((-normal[:, 1], normal[:, 0]))
     together = correlation_length(fit.residuals)
     fit = replace(fit, covariance=fit.covariance * together + common_covariance(fit.gain, angle, _SHARED_PX))
-    variance = _variances(edges, chosen) * max(fit.chi_square, 1.0) * together
+    variance = variance * max(fit.chi_square, 1.0) * together
     covariance = variance[:, None, None] * normal[:, :, None] * normal[:, None, :]
     covariance += _TANGENTIAL_PX2 * along[:, :, None] * along[:, None, :]
     seen = (np.diff(rim.start) > 0) & (rim.spoilt * 4 <= np.diff(rim.start))
