@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 import numpy as np
@@ -11,8 +11,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from terraluna.opnav.measure.edges import Edges
+from terraluna.opnav.measure.lit import Light, lit_tables
 from terraluna.opnav.measure.picture import Bools
-from terraluna.opnav.measure.profile import TABLE_REACH, TABLE_STEP, profile_table
+from terraluna.opnav.measure.profile import TABLE_GRID, profile_table, sampled_table
 from terraluna.opnav.measure.rim import RimPixels
 from terraluna.opnav.types import Floats
 
@@ -51,7 +52,7 @@ def _stack(
     for b in range(bins):
         if not use[b]:
             continue
-        k = b * sectors // bins
+        k = (2 * b + 1) * sectors // (2 * bins)
         for i in range(start[b], start[b + 1]):
             j = int(np.rint((depth[i] + outer) / step))
             if 0 <= j < size and not full[i]:
@@ -65,11 +66,13 @@ def _stack(
 
 
 @njit(cache=True, error_model="numpy")
-def _sector_costs(
-    grid: Floats, mean: Floats, count: Floats, table: Floats, reach: float, step: float, ridge: float
-) -> tuple[Floats, Floats]:
-    """Per sector: cost of the best sky + e E + s S + shift E' + c L, and the coefficients (e, s, shift, c)."""
-    sectors = len(mean)
+def _sector_costs(mean: Floats, count: Floats, tables: Floats, sectors: int, ridge: float) -> tuple[Floats, Floats]:
+    """Per sector: cost of the best sky + e E + s S + shift E' + c L, and the coefficients (e, s, shift, c).
+
+    The rows of ``mean`` and ``count`` go around the disc and are split evenly between the sectors and the ``tables``,
+    which are sampled at the same depths.
+    """
+    rows = len(mean) // sectors
     cost = np.zeros(sectors)
     best = np.zeros((sectors, 4))
     basis = np.empty(5)
@@ -77,28 +80,29 @@ def _sector_costs(
         normal = np.zeros((5, 5))
         right = np.zeros(5)
         total = 0.0
-        for j in range(len(grid)):
-            weight = count[k, j]
-            if weight == 0.0:
-                continue
-            place = min(max((grid[j] + reach) / step, 0.0), table.shape[1] - 1.001)
-            i = int(place)
-            part = place - i
-            basis[0] = 1.0
-            basis[1] = table[0, i] + part * (table[0, i + 1] - table[0, i])
-            basis[2] = table[2, i] + part * (table[2, i + 1] - table[2, i])
-            basis[3] = table[1, i] + part * (table[1, i + 1] - table[1, i])
-            basis[4] = table[4, i] + part * (table[4, i + 1] - table[4, i])
-            for a in range(5):
-                for c in range(5):
-                    normal[a, c] += weight * basis[a] * basis[c]
-                right[a] += weight * basis[a] * mean[k, j]
-            total += weight * mean[k, j] ** 2
+        pixels = 0.0
+        for r in range(k * rows, (k + 1) * rows):
+            table = tables[(2 * r + 1) * len(tables) // (2 * len(mean))]
+            for j in range(mean.shape[1]):
+                weight = count[r, j]
+                if weight == 0.0:
+                    continue
+                basis[0] = 1.0
+                basis[1] = table[0, j]
+                basis[2] = table[2, j]
+                basis[3] = table[1, j]
+                basis[4] = table[4, j]
+                for a in range(5):
+                    for c in range(5):
+                        normal[a, c] += weight * basis[a] * basis[c]
+                    right[a] += weight * basis[a] * mean[r, j]
+                total += weight * mean[r, j] ** 2
+                pixels += weight
         for a in range(5):
             normal[a, a] *= 1.0 + 1e-9
             normal[a, a] += 1e-9
         # Curvature is only believed where the data ask for it.
-        normal[4, 4] += ridge * count[k].sum()
+        normal[4, 4] += ridge * pixels
         x = np.linalg.solve(normal, right)
         cost[k] = max(float(total - np.dot(x, right)), 0.0)
         best[k, 0] = x[1]
@@ -129,17 +133,27 @@ class Profile:
         blur: standard deviation of the blur, px, the pixel included.
         tail: share of the blur's wider part, see :func:`profile_table`.
         air: whether the edge is that of the Earth's air.
-        shares: (3, sectors) of E, S and L, normalised to a profile of 1 at 3 px depth.
+        shares: (3, sectors) of E, S and L, normalised to a profile of 1 at its brightest down to 3 px depth.
+        light: how the Sun stands, where the profile has to know; None otherwise.
     """
 
     blur: float
     tail: float = 0.0
     air: bool = False
     shares: Floats = field(default_factory=lambda: np.array([[1.0], [0.0], [0.0]]))
+    light: Light | None = None
 
-    def table(self, radius: float) -> Floats:
-        """The tables of E, S and L, see :func:`profile_table`."""
-        return profile_table(radius, self.blur, self.tail, self.air)
+    def tables(self, radius: float, most: int, depth: Floats | None = None) -> Floats:
+        """The tables (m, 6, n) of E, S and L, each for its part of the full turn; m is 1 or ``most``.
+
+        At the depths (n,), px, or on the grid of :func:`profile_table`.
+        """
+        if self.light is None:
+            table = profile_table(radius, self.blur, self.tail, self.air)
+            return (table if depth is None else sampled_table(table, depth))[None]
+        angle = np.asarray((np.arange(most) + 0.5) * (2.0 * np.pi / most), dtype=np.float64)
+        grid = TABLE_GRID if depth is None else depth
+        return lit_tables(radius, self.blur, self.tail, self.light, angle, grid)
 
 
 def fit_profile(
@@ -150,27 +164,30 @@ def fit_profile(
     blurs: Floats,
     tails: Sequence[float],
     airs: Sequence[bool],
+    sectors: int,
+    lights: Sequence[Light] = (),
 ) -> Profile:
     """Blur of the limb over all sectors, and each sector's shares of step, square root and its square.
 
     Args:
         grid: (m,) depths.
-        mean: (sectors, m) stacked profile.
-        count: (sectors, m) pixels in it.
+        mean: (k sectors, m) stacked profile, k rows a sector.
+        count: (k sectors, m) pixels in it.
         radius: px.
         blurs: standard deviations to try, rising.
         tails: shares of the wider part to try.
         airs: edges to try, see :attr:`Profile.air`.
+        sectors: parts of the full turn with shares of their own.
+        lights: how the Sun may stand, if that is known; the blur is found without.
     """
-    filled = count.sum(axis=1) >= 30
-    plain = np.vstack((np.ones(len(mean)), np.zeros((2, len(mean)))))
+    filled = count.reshape(sectors, -1).sum(axis=1) >= 30
+    shares = np.vstack((np.ones(sectors), np.zeros((2, sectors))))
     if not filled.any():
-        return Profile(float(blurs[len(blurs) // 2]), shares=plain)
-    known_mean, known_count = mean[filled], count[filled]
+        return Profile(float(blurs[len(blurs) // 2]), shares=shares)
     best: tuple[float, float, bool, float] | None = None
     for tail, air in product(tails, airs):
-        tables = [profile_table(radius, float(b), tail, air) for b in blurs]
-        costs = np.array([_costs(grid, known_mean, known_count, table)[0] for table in tables])
+        tables = [sampled_table(profile_table(radius, float(b), tail, air), grid) for b in blurs]
+        costs = np.array([_costs(mean, count, table[None], sectors)[0][filled] for table in tables])
         total = float(costs.min(axis=0).sum())
         if best is None or total < best[0]:
             # The median over the sectors: near the cusps the limb's brightness falls so fast inward that it looks
@@ -179,20 +196,26 @@ def fit_profile(
             best = total, tail, air, blur
     assert best is not None
     _, tail, air, blur = best
-    table = profile_table(radius, blur, tail, air)
-    _, fits = _costs(grid, known_mean, known_count, table)
-    deep = int((3.0 + TABLE_REACH) / TABLE_STEP)
-    step, root, curve = np.maximum(fits[:, 0], 0.0), fits[:, 1], fits[:, 3]
-    top = step + root * table[2, deep] + curve * table[4, deep]
-    known = top > 0.05
-    plain[:, filled] = np.where(
-        known, np.vstack((step, root, curve)) / np.where(known, top, 1.0), [[1.0], [0.0], [0.0]]
-    )
-    return Profile(blur, tail, air, _smooth(plain, filled))
+    trials = [Profile(blur, tail, air, shares, light) for light in (lights if lights and not air else (None,))]
+    sampled = [trial.tables(radius, len(mean), grid) for trial in trials]
+    costs_fits = [_costs(mean, count, tables, sectors) for tables in sampled]
+    k = int(np.argmin([cost[filled].sum() for cost, _ in costs_fits]))
+    shares[:, filled] = _normalised(costs_fits[k][1], sampled[k], grid)[:, filled]
+    return replace(trials[k], shares=_smooth(shares, filled))
 
 
-def _costs(grid: Floats, mean: Floats, count: Floats, table: Floats) -> tuple[Floats, Floats]:
-    return _sector_costs(grid, mean, count, table, TABLE_REACH, TABLE_STEP, _CURVATURE_RIDGE)
+def _costs(mean: Floats, count: Floats, tables: Floats, sectors: int) -> tuple[Floats, Floats]:
+    return _sector_costs(mean, count, tables, sectors, _CURVATURE_RIDGE)
+
+
+def _normalised(fits: Floats, tables: Floats, grid: Floats) -> Floats:
+    """Shares (3, sectors) of E, S and L from coefficients (sectors, 4): 1 at the brightest within 3 px of the limb."""
+    sectors = len(fits)
+    rows = ((np.arange(sectors) + 0.5) * len(tables) / sectors).astype(int)
+    near = (grid >= 0.0) & (grid <= 3.0)
+    shares = np.vstack((np.maximum(fits[:, 0], 0.0), fits[:, 1], fits[:, 3]))
+    top = np.einsum("ks,skn->sn", shares, tables[rows, ::2][:, :, near]).max(axis=1)
+    return np.where(top > 0.05, shares / np.where(top > 0.05, top, 1.0), [[1.0], [0.0], [0.0]])
 
 
 def _smooth(shares: Floats, filled: Bools) -> Floats:

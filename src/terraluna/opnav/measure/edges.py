@@ -54,7 +54,7 @@ def _fit(
     depth: Floats,
     value: Floats,
     full: Bools,
-    table: Floats,
+    tables: Floats,
     reach: float,
     step: float,
     shape: Floats,
@@ -73,8 +73,9 @@ def _fit(
     clipped = np.zeros(bins)
     outer = np.full(bins, np.nan)
     inner = np.full(bins, np.nan)
-    size = table.shape[1]
+    size = tables.shape[2]
     for b in range(bins):
+        table = tables[(2 * b + 1) * len(tables) // (2 * bins)]
         i0, i1 = start[b], start[b + 1]
         n = i1 - i0
         if n < least:
@@ -232,7 +233,7 @@ def _fit(
 
 def fit_edges(
     rim: RimPixels,
-    table: Floats,
+    tables: Floats,
     shape: Floats,
     *,
     wide: bool,
@@ -244,7 +245,7 @@ def fit_edges(
 
     Args:
         rim: the pixels.
-        table: see :func:`profile_table`.
+        tables: (m, 6, n), see :func:`profile_table`: one for all stretches, or each for its part of the full turn.
         shape: (3, bins) shares of E, S and L in the profile.
         wide: search offsets from -4 to 4 px before the fit; else the expected limb is trusted to about 1 px.
         least: pixels that a stretch has to have.
@@ -252,7 +253,7 @@ def fit_edges(
         fade: a pixel at a depth d has the weight 1/(1 + fade d^2).
     """
     out = _fit(
-        rim.start, rim.depth, rim.value, rim.full, table, TABLE_REACH, TABLE_STEP, shape, wide, least, signed, fade
+        rim.start, rim.depth, rim.value, rim.full, tables, TABLE_REACH, TABLE_STEP, shape, wide, least, signed, fade
     )
     offset, variance, sky, step, noise, good, clipped, outside, inside = out
     total = np.diff(rim.start) + rim.spoilt

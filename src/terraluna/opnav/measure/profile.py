@@ -22,6 +22,9 @@ TABLE_STEP = 0.08
 TABLE_REACH = 12.0
 """The tables run from -reach to +reach, px; deeper pixels take the last value."""
 
+TABLE_GRID: Floats = np.linspace(-TABLE_REACH, TABLE_REACH, int(2.0 * TABLE_REACH / TABLE_STEP) + 1)
+"""Depths (n,) of the tables."""
+
 WIDER = 2.3
 """Deviation of a blur's wider part over that of its core. Pixels and kernels of interpolation make a peak with skirts:
 one Gaussian misses the edge of a Gaussian blur seen by square pixels by 0.011 of its height, two of this ratio by
@@ -89,6 +92,11 @@ def profile_table(radius: float, blur: float, tail: float = 0.0, air: bool = Fal
     core = blur / math.sqrt(1.0 + tail * (WIDER**2 - 1.0))
     narrow, wide = _step(core, 0.2, _SIGMA_GRID), _step(WIDER * core, 0.2, _SIGMA_GRID)
     return _mixed(_step(radius, 1.0, _RADIUS_GRID), narrow, wide, tail, air)
+
+
+def sampled_table(table: Floats, depth: Floats) -> Floats:
+    """A table (6, n) between its steps, at depths (m,): (6, m)."""
+    return np.vstack([np.interp(depth, TABLE_GRID, row) for row in table])
 
 
 def _step(value: float, least: float, grid: float) -> int:

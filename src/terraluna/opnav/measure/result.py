@@ -10,6 +10,7 @@ from terraluna.errors import GeometryError
 from terraluna.opnav.measure.candidates import Candidate
 from terraluna.opnav.measure.circles import arc_of
 from terraluna.opnav.measure.limb import MeasuredLimb, common_covariance
+from terraluna.opnav.measure.lit import lit_part
 from terraluna.opnav.measure.picture import Prepared
 from terraluna.opnav.measure.shapes import CircleLimb, ConeLimb, EllipseLimb, LimbFit, Projector, fit_limb, polar_of
 from terraluna.opnav.measure.types import MeasuredBody, Shape
@@ -40,9 +41,9 @@ _OUTLINE_SHARED_PX = 1.6
 """Error that long stretches of an outline share, from the same Moons as that of the limb: it lies where the light
 passes a threshold, which half of the limb's need not be, and may hold some of the terminator."""
 
-_THIN_PX = 0.55
-"""Error, px, that a limb shares whose crescent is as thick as its blur; it falls with the thickness. From the same
-Moons: at 140 deg of phase the night behind the crescent bends the edge's profile."""
+_THIN_PX = 2.7
+"""Error, px, that a limb shares whose crescent is as thick as its blur; it falls with the square of the thickness. From
+the same Moons: the nearer the night behind the edge, the more does an error of the phase or of the profile move it."""
 
 _LEAST_CONTRAST = 3.0
 """Least height of the edge over the scatter about it."""
@@ -81,7 +82,7 @@ def assemble(
     if np.isfinite(phase):
         thickness = max(radius * (1.0 + np.cos(np.radians(phase))), limb.blur_px)
         offset = limb.points - [limb.polar.x, limb.polar.y]
-        thin_px = _THIN_PX * limb.blur_px / thickness
+        thin_px = _THIN_PX * (limb.blur_px / thickness) ** 2
         extra = common_covariance(fit.gain, np.arctan2(offset[:, 1], offset[:, 0]), thin_px)
         fit = replace(fit, covariance=fit.covariance + extra)
     center, covariance, ellipse, shape = _center(fit)
@@ -227,18 +228,5 @@ def _phase(picture: Prepared, limb: MeasuredLimb) -> float:
     """Phase, deg, from the lit share of the disc (1 + cos g)/2; NaN where not all of the disc is in the frame."""
     if limb.cut > 0.02:
         return float("nan")
-    p = limb.polar
-    h, w = picture.light.shape
-    reach = float(p.radius.max())
-    x0, x1 = max(0, int(p.x - reach)), min(w, int(p.x + reach) + 2)
-    y0, y1 = max(0, int(p.y - reach)), min(h, int(p.y + reach) + 2)
-    step = max(1, int(np.sqrt((x1 - x0) * (y1 - y0) / 20_000.0)))
-    gy, gx = np.mgrid[y0:y1:step, x0:x1:step]
-    part = np.s_[y0:y1:step, x0:x1:step]
-    inside = ((gx - p.x) ** 2 + (gy - p.y) ** 2 < p.mean**2) & ~picture.bad[part]
-    total = int(np.count_nonzero(inside))
-    if total < 30:
-        return float("nan")
-    light = picture.light[part][inside] - picture.sky
-    lit = light > max(0.12 * float(np.median(light[light > 0.2 * np.percentile(light, 95)])), 4.0 * picture.noise)
-    return float(np.degrees(np.arccos(np.clip(2.0 * np.count_nonzero(lit) / total - 1.0, -1.0, 1.0))))
+    part = lit_part(picture, limb.polar)
+    return float("nan") if part is None else float(np.degrees(part[0]))
