@@ -66,11 +66,11 @@ _LEAST_AIR_PX = 0.4
 
 _UNCORRELATED = 0.05
 _GROUPS = 120
-_SHARED_PX = 0.066
+_SHARED_PX = 0.069
 _SHARED_RAD = 0.35
 """Error of the limb's place that does not average out along it, and the angle over which it holds: with them the errors
-of centre and radius of 600 rendered Moons of 15 to 40 px at 50 to 120 deg of phase are as large as stated. Seed 101 of
-the tests' Moons; those of other seeds are checked with it."""
+of centre and radius of 900 rendered Moons of 15 to 40 px at 50, 90 and 120 deg of phase are as large as stated: seeds
+101 and 102 of the tests' Moons, checked on other seeds."""
 
 _TAILS = (0.0, 0.2, 0.4, 0.6)
 _FLAT_ARC_RAD = np.radians(150.0)

@@ -41,7 +41,7 @@ _OUTLINE_SHARED_PX = 1.6
 """Error that long stretches of an outline share, from the same Moons as that of the limb: it lies where the light
 passes a threshold, which half of the limb's need not be, and may hold some of the terminator."""
 
-_THIN_PX = 2.7
+_THIN_PX = 2.5
 """Error, px, that a limb shares whose crescent is as thick as its blur; it falls with the square of the thickness. From
 the same Moons: the nearer the night behind the edge, the more does an error of the phase or of the profile move it."""
 
