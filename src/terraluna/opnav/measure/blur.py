@@ -184,10 +184,13 @@ def fit_profile(
     shares = np.vstack((np.ones(sectors), np.zeros((2, sectors))))
     if not filled.any():
         return Profile(float(blurs[len(blurs) // 2]), shares=shares)
+    # Without the Sun the rows of a sector share their table: their mean tells as much.
+    together = count.reshape(sectors, -1, len(grid)).sum(axis=1)
+    joined = (mean * count).reshape(sectors, -1, len(grid)).sum(axis=1) / np.maximum(together, 1e-12)
     best: tuple[float, float, bool, float] | None = None
     for tail, air in product(tails, airs):
         tables = [sampled_table(profile_table(radius, float(b), tail, air), grid) for b in blurs]
-        costs = np.array([_costs(mean, count, table[None], sectors)[0][filled] for table in tables])
+        costs = np.array([_costs(joined, together, table[None], sectors)[0][filled] for table in tables])
         total = float(costs.min(axis=0).sum())
         if best is None or total < best[0]:
             # The median over the sectors: near the cusps the limb's brightness falls so fast inward that it looks

@@ -206,7 +206,7 @@ def measure_limb(
             rows = sectors if light is None else sectors * max(1, round(_LIT_ROWS / sectors))
             grid, mean, count = stacked_profile(rim, edges, chosen, rows, 0.25, _reach(polar.mean, wide, thin))
             count = count / (1.0 + fade * np.maximum(grid, 0.0) ** 2)
-            blurs = profile.blur * _NEAR_BLURS[min(turn, 2)] if known is None else np.array([known])
+            blurs = profile.blur * _NEAR_BLURS[turn] if known is None and turn < 3 else np.array([profile.blur])
             lights = () if light is None else light.near()
             airs = (False, True) if airy else (False,)
             profile = fit_profile(grid, mean, count, polar.mean, blurs, _TAILS, airs, sectors, lights)
