@@ -34,3 +34,13 @@ def test_what_is_only_an_outline_says_so() -> None:
     thin = [fit for fit in _fits(140.0) if "outline_only" in fit.reasons]
     assert thin
     assert all(fit.status == "degraded" for fit in thin)
+
+
+@pytest.mark.parametrize("phase", moon_fits.PHASES_DEG)
+def test_radii_have_no_bias_that_averaging_would_leave(phase: float) -> None:
+    # Measured on 1200 other frames: 0.07 px at 140 deg, below 0.02 px elsewhere. A profile that doesn't know the
+    # terminator gave 0.5 px at 140 deg.
+    radii = np.array(
+        [fit.error[2] for fit in _fits(phase) if np.isfinite(fit.nees) and "outline_only" not in fit.reasons]
+    )
+    assert abs(radii.mean()) < 0.1 + 3.0 * radii.std() / np.sqrt(len(radii))

@@ -19,13 +19,15 @@ NOISE = 6.0
 MEAN_ERROR_PX = 0.02
 # Eight limbs of as many stretches: the scatter is known to 1.5 %.
 LIMBS = 8
+# All stretches have the first table.
+ALIKE = np.zeros(BINS, np.int64)
 # The scatter may depart from what is stated by this much: the walk's rate comes from pixels that the noise, the
 # profile's assumed misfit (3 %) and the neighbours' heights share.
 STATED = 0.25
 
 
 def _limb(seed: int, walk: float) -> tuple[RimPixels, np.ndarray, np.ndarray]:
-    """Pixels of a limb whose ground gains the variance ``walk`` per px of depth, its true offsets, and the table."""
+    """Pixels of a limb whose ground gains the variance ``walk`` per px of depth, its true offsets, and the tables."""
     rng = np.random.default_rng(seed)
     table = profile_table(RADIUS, BLUR)
     grid = np.arange(table.shape[1]) * TABLE_STEP - TABLE_REACH
@@ -46,7 +48,7 @@ def _limb(seed: int, walk: float) -> tuple[RimPixels, np.ndarray, np.ndarray]:
         np.zeros(BINS, np.int64),
         (np.arange(BINS) + 0.5) * (2.0 * np.pi / BINS),
     )
-    return rim, true, table
+    return rim, true, table[None]
 
 
 @pytest.mark.parametrize("walk", [0.0, 0.01, 0.05])
@@ -54,9 +56,9 @@ def test_offsets_and_their_variances(walk: float) -> None:
     errors, alone, stated = [], [], []
     shape = np.repeat([[1.0], [0.0], [0.0]], BINS, axis=1)
     for seed in range(LIMBS):
-        rim, true, table = _limb(seed, walk)
-        single = fit_edges(rim, table, shape, wide=False)
-        patchy = fit_patchy(rim, single, single.good, table, shape, BLUR)
+        rim, true, tables = _limb(seed, walk)
+        single = fit_edges(rim, tables, ALIKE, shape, wide=False)
+        patchy = fit_patchy(rim, single, single.good, tables, ALIKE, shape, BLUR)
         assert patchy is not None
         both = patchy.good & single.good
         errors.append((patchy.offset - true)[both])
@@ -70,8 +72,8 @@ def test_offsets_and_their_variances(walk: float) -> None:
 
 
 def test_too_few_stretches() -> None:
-    rim, _, table = _limb(0, 0.0)
+    rim, _, tables = _limb(0, 0.0)
     shape = np.repeat([[1.0], [0.0], [0.0]], BINS, axis=1)
-    edges = fit_edges(rim, table, shape, wide=False)
+    edges = fit_edges(rim, tables, ALIKE, shape, wide=False)
     few = np.arange(BINS) < 5
-    assert fit_patchy(rim, edges, few, table, shape, BLUR) is None
+    assert fit_patchy(rim, edges, few, tables, ALIKE, shape, BLUR) is None

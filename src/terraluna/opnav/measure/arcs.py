@@ -19,7 +19,7 @@ _LEAST_STEP = 0.12
 """Stretches with a smaller share of the brightest limb's step are too near the terminator."""
 
 
-@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
 def _robust(cos: Floats, sin: Floats, offset: Floats, variance: Floats, use: Bools, turns: int) -> tuple[Floats, float]:
     """Shift and growth (3,) of a circle by re-weighted least squares over the used points, and the scatter."""
     # Side by side, so that the compiler can do several points at a time.
@@ -60,7 +60,7 @@ def _robust(cos: Floats, sin: Floats, offset: Floats, variance: Floats, use: Boo
     return x, scale
 
 
-@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
 def _scan(
     angle: Floats, offset: Floats, variance: Floats, directions: int, half: float, floor: float
 ) -> tuple[float, Floats]:
@@ -91,7 +91,7 @@ def _scan(
     return best, start
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def lit_arc(
     angle: Floats, offset: Floats, variance: Floats, step: Floats, usable: Bools, floor_px: float = 0.05
 ) -> Bools:
@@ -127,7 +127,7 @@ def lit_arc(
     return chosen
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _grow(a: Floats, d: Floats, v: Floats, start: Floats, floor: float) -> Bools:
     """Points (n,) that stay on the circle as it is fitted anew to them; none where there are too few."""
     n = len(a)
@@ -159,7 +159,7 @@ def _grow(a: Floats, d: Floats, v: Floats, start: Floats, floor: float) -> Bools
     return keep
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _windows(angle: Floats, residual: Floats) -> tuple[Floats, Floats]:
     """Running mean of the clipped residuals over a window of angle, and the number in it; ``angle`` rises."""
     n = len(angle)

@@ -101,7 +101,7 @@ def sky_share(picture: Prepared, body: MeasuredBody, others: Sequence[MeasuredBo
     return float(np.mean(np.abs(level[known]) < allowed))
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _sector_levels(light: Floats, seen: Bools) -> Floats:
     """Median (sectors,) of the seen light (radial, sectors, across); NaN where less than half of it is seen."""
     radial, sectors, across = light.shape

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 import numpy as np
@@ -11,8 +11,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from terraluna.opnav.measure.edges import Edges
+from terraluna.opnav.measure.lit import Light, lit_tables
 from terraluna.opnav.measure.picture import Bools
-from terraluna.opnav.measure.profile import TABLE_REACH, TABLE_STEP, Air, profile_table
+from terraluna.opnav.measure.profile import Air, profile_table, sampled_tables
 from terraluna.opnav.measure.rim import RimPixels
 from terraluna.opnav.types import Floats
 
@@ -31,7 +32,7 @@ def stacked_profile(
     return grid, mean, count
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _stack(
     start: NDArray[np.int64],
     depth: Floats,
@@ -51,7 +52,7 @@ def _stack(
     for b in range(bins):
         if not use[b]:
             continue
-        k = b * sectors // bins
+        k = (2 * b + 1) * sectors // (2 * bins)
         for i in range(start[b], start[b + 1]):
             j = int(np.rint((depth[i] + outer) / step))
             if 0 <= j < size and not full[i]:
@@ -64,54 +65,60 @@ def _stack(
     return mean, count
 
 
-@njit(cache=True, error_model="numpy")
-def _on_grid(grid: Floats, table: Floats, reach: float, step: float) -> Floats:
-    """1, E, S, E' and L (5, m) at some depths (m,)."""
-    basis = np.ones((5, len(grid)))
-    for j in range(len(grid)):
-        place = min(max((grid[j] + reach) / step, 0.0), table.shape[1] - 1.001)
-        i = int(place)
-        part = place - i
-        basis[1, j] = table[0, i] + part * (table[0, i + 1] - table[0, i])
-        basis[2, j] = table[2, i] + part * (table[2, i + 1] - table[2, i])
-        basis[3, j] = table[1, i] + part * (table[1, i + 1] - table[1, i])
-        basis[4, j] = table[4, i] + part * (table[4, i + 1] - table[4, i])
-    return basis
-
-
-@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
 def _sector_costs(
-    grid: Floats, mean: Floats, count: Floats, table: Floats, reach: float, step: float, ridge: float
+    mean: Floats, count: Floats, tables: Floats, which: NDArray[np.int64], sectors: int, ridge: float
 ) -> tuple[Floats, Floats]:
-    """Per sector: cost of the best sky + e E + s S + shift E' + c L, and the coefficients (e, s, shift, c)."""
-    sectors = len(mean)
+    """Per sector: cost of the best sky + e E + s S + shift E' + c L, and the coefficients (e, s, shift, c).
+
+    The rows of ``mean`` and ``count`` go around the disc, split evenly between the sectors; each has its table, sampled
+    at the same depths.
+    """
+    rows = len(mean) // sectors
+    depths = mean.shape[1]
     cost = np.zeros(sectors)
     best = np.zeros((sectors, 4))
-    basis = _on_grid(grid, table, reach, step)
-    weighted = np.empty(len(grid))
+    basis = np.ones((5, depths))
+    weighted = np.empty(depths)
     for k in range(sectors):
-        normal = np.empty((5, 5))
-        right = np.empty(5)
+        normal = np.zeros((5, 5))
+        right = np.zeros(5)
         total = 0.0
-        for j in range(len(grid)):
-            total += count[k, j] * mean[k, j] * mean[k, j]
-        for a in range(5):
-            # Sums over the depths stand innermost, so that the compiler can do several at a time.
+        pixels = 0.0
+        for r in range(k * rows, (k + 1) * rows):
             by = 0.0
-            for j in range(len(grid)):
-                weighted[j] = count[k, j] * basis[a, j]
-                by += weighted[j] * mean[k, j]
-            right[a] = by
-            for c in range(a + 1):
+            for j in range(depths):
+                by += count[r, j]
+            if by == 0.0:
+                continue
+            pixels += by
+            table = tables[which[r]]
+            for j in range(depths):
+                basis[1, j] = table[0, j]
+                basis[2, j] = table[2, j]
+                basis[3, j] = table[1, j]
+                basis[4, j] = table[4, j]
+                total += count[r, j] * mean[r, j] * mean[r, j]
+            for a in range(5):
+                # Sums over the depths stand innermost, so that the compiler can do several at a time.
                 by = 0.0
-                for j in range(len(grid)):
-                    by += weighted[j] * basis[c, j]
-                normal[a, c] = normal[c, a] = by
+                for j in range(depths):
+                    weighted[j] = count[r, j] * basis[a, j]
+                    by += weighted[j] * mean[r, j]
+                right[a] += by
+                for c in range(a + 1):
+                    by = 0.0
+                    for j in range(depths):
+                        by += weighted[j] * basis[c, j]
+                    normal[a, c] += by
+        for a in range(5):
+            for c in range(a):
+                normal[c, a] = normal[a, c]
         for a in range(5):
             normal[a, a] *= 1.0 + 1e-9
             normal[a, a] += 1e-9
         # Curvature is only believed where the data ask for it.
-        normal[4, 4] += ridge * count[k].sum()
+        normal[4, 4] += ridge * pixels
         x = np.linalg.solve(normal, right)
         cost[k] = max(float(total - np.dot(x, right)), 0.0)
         best[k, 0] = x[1]
@@ -142,17 +149,25 @@ class Profile:
         blur: standard deviation of the blur, px, the pixel included.
         tail: share of the blur's wider part, see :func:`profile_table`.
         air: the Earth's air whose edge it is, or None.
-        shares: (3, sectors) of E, S and L, normalised to a profile of 1 at 3 px depth.
+        shares: (3, sectors) of E, S and L, normalised to a profile of 1 at its brightest down to 3 px depth.
+        light: how the Sun stands, where the profile has to know; None otherwise.
     """
 
     blur: float
     tail: float = 0.0
     air: Air | None = None
     shares: Floats = field(default_factory=lambda: np.array([[1.0], [0.0], [0.0]]))
+    light: Light | None = None
 
-    def table(self, radius: float) -> Floats:
-        """The tables of E, S and L, see :func:`profile_table`."""
-        return profile_table(radius, self.blur, self.tail, self.air)
+    def tables(self, radius: float) -> Floats:
+        """Tables (m, 6, n) of E, S and L on the grid of :func:`profile_table`; see :meth:`which`."""
+        if self.light is None:
+            return profile_table(radius, self.blur, self.tail, self.air)[None]
+        return lit_tables(radius, self.blur, self.tail, self.light.phase_rad)
+
+    def which(self, angle: Floats) -> NDArray[np.int64]:
+        """Table of each polar angle (n,), rad."""
+        return np.zeros(len(angle), np.int64) if self.light is None else self.light.which(angle)
 
 
 def fit_profile(
@@ -163,27 +178,34 @@ def fit_profile(
     blurs: Floats,
     tails: Sequence[float],
     airs: Sequence[Air | None],
+    sectors: int,
+    lights: Sequence[Light] = (),
 ) -> Profile:
     """Blur of the limb over all sectors, and each sector's shares of step, square root and its square.
 
     Args:
         grid: (m,) depths.
-        mean: (sectors, m) stacked profile.
-        count: (sectors, m) pixels in it.
+        mean: (k sectors, m) stacked profile, k rows a sector.
+        count: (k sectors, m) pixels in it.
         radius: px.
         blurs: standard deviations to try, rising.
         tails: shares of the wider part to try.
         airs: edges to try, see :attr:`Profile.air`.
+        sectors: parts of the full turn with shares of their own.
+        lights: how the Sun may stand, if that is known; the blur is found without.
     """
-    filled = count.sum(axis=1) >= 30
-    plain = np.vstack((np.ones(len(mean)), np.zeros((2, len(mean)))))
+    filled = count.reshape(sectors, -1).sum(axis=1) >= 30
+    shares = np.vstack((np.ones(sectors), np.zeros((2, sectors))))
     if not filled.any():
-        return Profile(float(blurs[len(blurs) // 2]), shares=plain)
-    known_mean, known_count = mean[filled], count[filled]
+        return Profile(float(blurs[len(blurs) // 2]), shares=shares)
+    # Without the Sun the rows of a sector share their table: their mean tells as much.
+    together = count.reshape(sectors, -1, len(grid)).sum(axis=1)
+    joined = (mean * count).reshape(sectors, -1, len(grid)).sum(axis=1) / np.maximum(together, 1e-12)
+    alike = np.zeros(sectors, np.int64)
     best: tuple[float, float, Air | None, Floats] | None = None
     for tail, air in product(tails, airs):
-        tables = [profile_table(radius, float(b), tail, air) for b in blurs]
-        costs = np.array([_costs(grid, known_mean, known_count, table)[0] for table in tables])
+        plain = [sampled_tables(profile_table(radius, float(b), tail, air)[None], grid) for b in blurs]
+        costs = np.array([_costs(joined, together, table, alike, sectors)[0][filled] for table in plain])
         total = float(costs.min(axis=0).sum())
         if best is None or total < best[0]:
             best = total, tail, air, costs
@@ -191,20 +213,35 @@ def fit_profile(
     _, tail, air, costs = best
     # The median over the sectors: near the cusps the limb's brightness falls so fast inward that it looks sharper.
     blur = float(np.median(_best_sigmas(np.log(blurs), costs))) if len(blurs) > 2 else float(blurs[0])
-    table = profile_table(radius, blur, tail, air)
-    _, fits = _costs(grid, known_mean, known_count, table)
-    deep = int((3.0 + TABLE_REACH) / TABLE_STEP)
-    step, root, curve = np.maximum(fits[:, 0], 0.0), fits[:, 1], fits[:, 3]
-    top = step + root * table[2, deep] + curve * table[4, deep]
-    known = top > 0.05
-    plain[:, filled] = np.where(
-        known, np.vstack((step, root, curve)) / np.where(known, top, 1.0), [[1.0], [0.0], [0.0]]
-    )
-    return Profile(blur, tail, air, _smooth(plain, filled))
+    trials = [Profile(blur, tail, air, shares, light) for light in (lights if lights and air is None else (None,))]
+    around = np.asarray((np.arange(len(mean)) + 0.5) * (2.0 * np.pi / len(mean)), dtype=np.float64)
+    results = []
+    for trial in trials:
+        tables, which = sampled_tables(trial.tables(radius), grid), trial.which(around)
+        cost, fits = _costs(mean, count, tables, which, sectors)
+        results.append((float(cost[filled].sum()), trial, fits, tables, which))
+    _, trial, fits, tables, which = min(results, key=lambda result: result[0])
+    shares[:, filled] = _normalised(fits, tables, which, grid)[:, filled]
+    return replace(trial, shares=_smooth(shares, filled))
 
 
-def _costs(grid: Floats, mean: Floats, count: Floats, table: Floats) -> tuple[Floats, Floats]:
-    return _sector_costs(grid, mean, count, table, TABLE_REACH, TABLE_STEP, _CURVATURE_RIDGE)
+def _costs(
+    mean: Floats, count: Floats, tables: Floats, which: NDArray[np.int64], sectors: int
+) -> tuple[Floats, Floats]:
+    return _sector_costs(mean, count, tables, which, sectors, _CURVATURE_RIDGE)
+
+
+def _normalised(fits: Floats, tables: Floats, which: NDArray[np.int64], grid: Floats) -> Floats:
+    """Shares (3, sectors) of E, S and L from coefficients (sectors, 4): 1 at the brightest within 3 px of the limb.
+
+    The tables (m, 6, n) are sampled at the depths of the grid; ``which`` (k sectors,) go around the disc.
+    """
+    sectors = len(fits)
+    rows = which[((np.arange(sectors) + 0.5) * len(which) / sectors).astype(int)]
+    near = (grid >= 0.0) & (grid <= 3.0)
+    shares = np.vstack((np.maximum(fits[:, 0], 0.0), fits[:, 1], fits[:, 3]))
+    top = np.einsum("ks,skn->sn", shares, tables[rows, ::2][:, :, near]).max(axis=1)
+    return np.asarray(np.where(top > 0.05, shares / np.where(top > 0.05, top, 1.0), [[1.0], [0.0], [0.0]]))
 
 
 def _smooth(shares: Floats, filled: Bools) -> Floats:
@@ -215,7 +252,8 @@ def _smooth(shares: Floats, filled: Bools) -> Floats:
     if len(known) < n:
         out = np.vstack([np.interp(np.arange(n), known, row[known], period=n) for row in shares])
     if n >= 8:
-        out = 0.25 * np.roll(out, 1, axis=1) + 0.5 * out + 0.25 * np.roll(out, -1, axis=1)
+        closed = np.concatenate((out[:, -1:], out, out[:, :1]), axis=1)
+        out = 0.25 * closed[:, :-2] + 0.5 * out + 0.25 * closed[:, 2:]
     return out
 
 

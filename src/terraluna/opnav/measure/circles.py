@@ -47,7 +47,7 @@ class Circle:
     sagitta_px: float
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _three(ax: float, ay: float, bx: float, by: float, cx: float, cy: float) -> tuple[float, float, float]:
     """Circle through three points; radius NaN where they are on a line."""
     bx -= ax
@@ -64,7 +64,7 @@ def _three(ax: float, ay: float, bx: float, by: float, cx: float, cy: float) -> 
     return ax + x, ay + y, np.sqrt(x * x + y * y)
 
 
-@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
 def _score(points: Floats, x: float, y: float, r: float, best: float) -> float:
     """Inliers of a circle less the penalty for light outside; what it is so far once it can't exceed ``best``."""
     n = len(points[0])
@@ -86,7 +86,7 @@ def _score(points: Floats, x: float, y: float, r: float, best: float) -> float:
     return score
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _consensus(points: Floats, trials: int, least: float, most: float, seed: int) -> tuple[float, float, float, float]:
     """Best circle by inliers less the penalty for light outside."""
     np.random.seed(seed)  # noqa: NPY002

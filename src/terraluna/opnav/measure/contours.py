@@ -66,7 +66,7 @@ def components(picture: Prepared, least_area: int = 12, most: int = 60) -> list[
     return [_component(picture, smooth, runs[region == k]) for k in order if area[k] >= least_area]
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _lit(light: Floats, bad: Bools, floor: float) -> Bools:
     """Pixels above the floor; a lost pixel counts where the nearest good ones above and below it do."""
     h, w = light.shape
@@ -87,7 +87,7 @@ def _lit(light: Floats, bad: Bools, floor: float) -> Bools:
     return lit
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _root(parent: NDArray[np.int64], k: int) -> int:
     while parent[k] != k:
         parent[k] = parent[parent[k]]
@@ -106,7 +106,7 @@ def _runs(lit: Bools) -> NDArray[np.int64]:
     return np.column_stack((row, first, first + stop - start))
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _regions(runs: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Region (n,) of each run, numbered by their first pixels, and areas (regions,).
 
@@ -139,7 +139,7 @@ def _regions(runs: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int
     return region, area[:count].copy()
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _light_of(
     light: Floats, bad: Bools, full: Bools, runs: NDArray[np.int64], sky: float
 ) -> tuple[Floats, float, Floats]:
@@ -178,7 +178,7 @@ def _component(picture: Prepared, smooth: Floats, runs: NDArray[np.int64]) -> Co
     return Component(points, values.size, brightness, saturated, centroid)
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _outline(
     light: Floats,
     bad: Bools,

@@ -48,13 +48,14 @@ _FAINT = 1.0
 """Stretches whose step at the expected place is below the scatter of their pixels are dark: no edge is sought there."""
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract", "reassoc", "arcp", "nsz"})
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "arcp", "nsz"})
 def _fit(
     start: NDArray[np.int64],
     depth: Floats,
     value: Floats,
     full: Bools,
-    table: Floats,
+    tables: Floats,
+    which: NDArray[np.int64],
     reach: float,
     step: float,
     shape: Floats,
@@ -73,7 +74,7 @@ def _fit(
     clipped = np.zeros(bins)
     outer = np.full(bins, np.nan)
     inner = np.full(bins, np.nan)
-    size = table.shape[1]
+    size = tables.shape[2]
     most = int(np.max(start[1:] - start[:-1])) if bins else 0
     # Of one stretch's pixels: weight, the profile and its slope there, and what it misses of the light.
     weight = np.empty(most)
@@ -84,6 +85,7 @@ def _fit(
     own = np.empty((2, size))
     made = -1
     for b in range(bins):
+        table = tables[which[b]]
         i0, i1 = start[b], start[b + 1]
         n = i1 - i0
         if n < least:
@@ -101,7 +103,8 @@ def _fit(
         if inside < 3 or outside < 3:
             continue
         clipped[b] = clip / inside
-        if made < 0 or shape[0, b] != shape[0, made] or shape[1, b] != shape[1, made] or shape[2, b] != shape[2, made]:
+        alike = made >= 0 and which[b] == which[made]
+        if not (alike and (shape[:, b] == shape[:, made]).all()):
             for j in range(size):
                 own[0, j] = shape[0, b] * table[0, j] + shape[1, b] * table[2, j] + shape[2, b] * table[4, j]
                 own[1, j] = shape[0, b] * table[1, j] + shape[1, b] * table[3, j] + shape[2, b] * table[5, j]
@@ -242,7 +245,8 @@ def _fit(
 
 def fit_edges(
     rim: RimPixels,
-    table: Floats,
+    tables: Floats,
+    which: NDArray[np.int64],
     shape: Floats,
     *,
     wide: bool,
@@ -254,7 +258,8 @@ def fit_edges(
 
     Args:
         rim: the pixels.
-        table: see :func:`profile_table`.
+        tables: (m, 6, n), see :func:`profile_table`.
+        which: (bins,) table of each stretch.
         shape: (3, bins) shares of E, S and L in the profile.
         wide: search offsets from -4 to 4 px before the fit; else the expected limb is trusted to about 1 px.
         least: pixels that a stretch has to have.
@@ -262,7 +267,19 @@ def fit_edges(
         fade: a pixel at a depth d has the weight 1/(1 + fade d^2).
     """
     out = _fit(
-        rim.start, rim.depth, rim.value, rim.full, table, TABLE_REACH, TABLE_STEP, shape, wide, least, signed, fade
+        rim.start,
+        rim.depth,
+        rim.value,
+        rim.full,
+        tables,
+        which,
+        TABLE_REACH,
+        TABLE_STEP,
+        shape,
+        wide,
+        least,
+        signed,
+        fade,
     )
     offset, variance, sky, step, noise, good, clipped, outside, inside = out
     total = np.diff(rim.start) + rim.spoilt

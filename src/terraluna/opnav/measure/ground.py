@@ -74,7 +74,7 @@ def walk_covariance(blur: float) -> Floats:
     return out
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _normal(z: Floats) -> Floats:
     out = np.empty_like(z)
     for i in range(z.shape[0]):
@@ -84,7 +84,14 @@ def _normal(z: Floats) -> Floats:
 
 
 def learn_ground(
-    rim: RimPixels, edges: Edges, use: Bools, offset: Floats, table: Floats, shape: Floats, blur: float
+    rim: RimPixels,
+    edges: Edges,
+    use: Bools,
+    offset: Floats,
+    tables: Floats,
+    which: NDArray[np.int64],
+    shape: Floats,
+    blur: float,
 ) -> Ground | None:
     """Sky, noise and ground of a limb; None where there is too little of it.
 
@@ -93,7 +100,8 @@ def learn_ground(
         edges: the stretches fitted alone.
         use: (bins,) stretches of the lit limb.
         offset: (bins,) where their limb lies outside the expected one, px.
-        table: see :func:`profile_table`.
+        tables: (m, 6, n), see :func:`profile_table`.
+        which: (bins,) table of each stretch.
         shape: (3, bins) shares of E, S and L in the profile.
         blur: standard deviation, px.
     """
@@ -101,7 +109,7 @@ def learn_ground(
     if len(outside) < _LEAST:
         return None
     sky = float(np.median(edges.sky[use]))
-    pixels = rim.start, rim.depth, rim.value, rim.full, use, offset, table, shape, sky
+    pixels = rim.start, rim.depth, rim.value, rim.full, use, offset, tables, which, shape, sky
     sums = _sums(*pixels, 1.2 + 0.5 * blur)
     kernel = _kernel(len(use), _SMOOTH_RAD * math.sqrt(_SMOOTH_AT_PX * math.pi / len(use)))
     height = _heights(sums, edges.good, kernel)
@@ -130,7 +138,7 @@ def _kernel(bins: int, sigma: float) -> Floats:
     return np.asarray(np.exp(-0.5 * (np.arange(reach + 1) * (2.0 * np.pi / bins / sigma)) ** 2))
 
 
-@njit(cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")
 def _around(value: Floats, weight: Floats, use: Bools, kernel: Floats) -> Floats:
     """Sum of values over sum of weights (bins,) round the limb, under a symmetric kernel; at least 0."""
     bins = len(use)
@@ -149,7 +157,7 @@ def _around(value: Floats, weight: Floats, use: Bools, kernel: Floats) -> Floats
     return out
 
 
-@njit(cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")
 def _heights(sums: Floats, good: Bools, kernel: Floats) -> Floats:
     """Height (bins,) of the profile: local straight lines round the limb under a symmetric kernel; 0 where none is.
 
@@ -190,7 +198,7 @@ def _heights(sums: Floats, good: Bools, kernel: Floats) -> Floats:
     return out
 
 
-@njit(cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")
 def profile_at(table: Floats, e: float, s: float, c: float, depth: float) -> tuple[float, float]:
     """Profile and its slope at a depth."""
     place = min(max((depth + TABLE_REACH) / TABLE_STEP, 0.0), table.shape[1] - 1.001)
@@ -203,7 +211,7 @@ def profile_at(table: Floats, e: float, s: float, c: float, depth: float) -> tup
     return f0 + part * (f1 - f0), g0 + part * (g1 - g0)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")
 def _sums(
     start: NDArray[np.int64],
     depth: Floats,
@@ -211,7 +219,8 @@ def _sums(
     full: Bools,
     use: Bools,
     offset: Floats,
-    table: Floats,
+    tables: Floats,
+    which: NDArray[np.int64],
     shape: Floats,
     sky: float,
     deepest: float,
@@ -224,7 +233,7 @@ def _sums(
         for i in range(start[b], start[b + 1]):
             d = depth[i] + offset[b]
             if d < deepest and not full[i]:
-                f, g = profile_at(table, shape[0, b], shape[1, b], shape[2, b], d)
+                f, g = profile_at(tables[which[b]], shape[0, b], shape[1, b], shape[2, b], d)
                 v = value[i] - sky
                 out[0, b] += f * f
                 out[1, b] += f * g
@@ -234,7 +243,7 @@ def _sums(
     return out
 
 
-@njit(cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")
 def _excess(
     start: NDArray[np.int64],
     depth: Floats,
@@ -242,7 +251,8 @@ def _excess(
     full: Bools,
     use: Bools,
     offset: Floats,
-    table: Floats,
+    tables: Floats,
+    which: NDArray[np.int64],
     shape: Floats,
     sky: float,
     known: Bools,
@@ -263,7 +273,7 @@ def _excess(
         for i in range(start[b], start[b + 1]):
             d = depth[i] + offset[b]
             if least < d < inner and not full[i]:
-                f, _ = profile_at(table, shape[0, b], shape[1, b], shape[2, b], d)
+                f, _ = profile_at(tables[which[b]], shape[0, b], shape[1, b], shape[2, b], d)
                 miss = (value[i] - sky) / height[b] - f
                 k = int((d + outer) / WALK_STEP)
                 # Stretches that have nothing to do with the limb around them must not make all of it patchy.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -75,27 +77,15 @@ def measure_image(
         return Measurement((), "refused", (nothing,), picture.sky, picture.noise, picture.saturation, picture.bad)
     candidates, why = find_candidates(picture, chosen)
     bodies: list[MeasuredBody] = []
-    for candidate in candidates:
+    for candidate, body in zip(candidates, _each(picture, candidates, camera, chosen), strict=True):
         if _ground_of(candidate, bodies):
             continue
-        others = _others([c.circle for c in candidates if c is not candidate])
-        body = None
-        # The crescent that is too thin for a full profile gets a second chance with its outermost pixels.
-        for thin in (False, True):
-            limb = measure_limb(picture, candidate.circle, others, camera, thin=thin, psf_px=chosen.psf_sigma_px)
-            body = None if limb is None else assemble(picture, limb, thin=thin)
-            if body is not None and not _astray(body, candidate):
-                break
-            body = None
-        if body is None:
-            body = from_outline(picture, candidate, camera)
         if body is None:
             why.append("no_limb")
-            continue
-        if candidate.apart > _MOST_APART and "overexposed" not in body.reasons:
+        elif candidate.apart > _MOST_APART and "overexposed" not in body.reasons:
             why.append("too_many_sources")
-            continue
-        bodies.append(body)
+        else:
+            bodies.append(body)
     bodies = _allowed(bodies, camera, why)
     if sum(body.status == "ok" for body in bodies) < 2:
         # Where both stand apart there is no third to look for.
@@ -120,6 +110,36 @@ def measure_image(
         picture.saturation,
         picture.bad,
     )
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=2, thread_name_prefix="measure")
+
+
+def _each(
+    picture: Prepared, candidates: Sequence[Candidate], camera: Projector | None, options: MeasureOptions
+) -> Iterable[MeasuredBody | None]:
+    """The body of each candidate, two at a time: most of the work is in kernels that run side by side."""
+
+    def one(candidate: Candidate) -> MeasuredBody | None:
+        others = _others([c.circle for c in candidates if c is not candidate])
+        return _one(picture, candidate, others, camera, options)
+
+    return map(one, candidates) if len(candidates) < 2 else _pool().map(one, candidates)
+
+
+def _one(
+    picture: Prepared, candidate: Candidate, others: Floats, camera: Projector | None, options: MeasureOptions
+) -> MeasuredBody | None:
+    """A candidate's body by its limb, else by its outline; None without either."""
+    # The crescent that is too thin for a full profile gets a second chance with its outermost pixels.
+    for thin in (False, True):
+        limb = measure_limb(picture, candidate.circle, others, camera, thin=thin, psf_px=options.psf_sigma_px)
+        body = None if limb is None else assemble(picture, limb, thin=thin)
+        if body is not None and not _astray(body, candidate):
+            return body
+    return from_outline(picture, candidate, camera)
 
 
 def _in_front(

@@ -70,7 +70,7 @@ def find_inside(picture: Prepared, body: MeasuredBody) -> list[tuple[float, floa
     return circles
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _votes(edges: Floats, rows: int, columns: int, low: float, high: float) -> Floats:
     """How many edges point to each place from a distance between low and high, less the smooth hill of texture."""
     votes = np.zeros((rows, columns))
@@ -100,7 +100,7 @@ def _votes(edges: Floats, rows: int, columns: int, low: float, high: float) -> F
     return out
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _search(
     edges: Floats,
     cx: float,
@@ -129,7 +129,7 @@ def _search(
     return best
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _edges(light: Floats, cx: float, cy: float, reach: float) -> Floats:
     """Local maxima of the gradient along itself within a disc: x, y, unit gradient, size."""
     h, w = light.shape
@@ -176,7 +176,7 @@ def _edges(light: Floats, cx: float, cy: float, reach: float) -> Floats:
     return out[:n].copy()
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _best_radius(edges: Floats, x: float, y: float, low: float, high: float) -> tuple[float, float]:
     """Radius whose circle about a point stands out by the share of its angle with aligned edges, and the excess."""
     sectors = 72

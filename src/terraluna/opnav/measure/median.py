@@ -8,7 +8,7 @@ from numba import njit
 from terraluna.opnav.types import Floats
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _select(values: Floats, k: int) -> float:
     """The value (n,) of rank k, from 0; values of lower rank go before it. NaN where the values hold NaN in the way.
 
@@ -42,7 +42,7 @@ def _select(values: Floats, k: int) -> float:
     return float(values[k])
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def quantile(values: Floats, share: float) -> float:
     """What a share of finite values (n,) stays below, as numpy's in a third of the time; NaN of none."""
     n = len(values)
@@ -60,7 +60,7 @@ def quantile(values: Floats, share: float) -> float:
     return float(low + (place - k) * (high - low))
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def median(values: Floats) -> float:
     """Median of finite values (n,)."""
     return quantile(values, 0.5)

@@ -30,14 +30,17 @@ _PASSES = 2
 _MOST_PIXELS = 200
 
 
-def fit_patchy(rim: RimPixels, edges: Edges, use: Bools, table: Floats, shape: Floats, blur: float) -> Edges | None:
+def fit_patchy(
+    rim: RimPixels, edges: Edges, use: Bools, tables: Floats, which: NDArray[np.int64], shape: Floats, blur: float
+) -> Edges | None:
     """The edges with offsets and variances from the ground around each; None where there is too little of it.
 
     Args:
         rim: the pixels.
         edges: fits of the stretches alone; those that failed stay so.
         use: (bins,) stretches of the lit limb.
-        table: see :func:`profile_table`.
+        tables: (m, 6, n), see :func:`profile_table`.
+        which: (bins,) table of each stretch.
         shape: (3, bins) shares of E, S and L in the profile.
         blur: standard deviation, px.
     """
@@ -50,24 +53,25 @@ def fit_patchy(rim: RimPixels, edges: Edges, use: Bools, table: Floats, shape: F
     # The fits alone take the ground's slopes for relief: the first heights are those of the expected limb, the second
     # those of the mountains' tops and feet.
     for _ in range(_PASSES):
-        ground = learn_ground(rim, edges, use & np.isfinite(offset), offset, table, shape, blur)
+        ground = learn_ground(rim, edges, use & np.isfinite(offset), offset, tables, which, shape, blur)
         if ground is None:
             return None
         offset, variance = _fit(
-            rim.start, rim.depth, rim.value, rim.full, edges.good, table, shape, ground.sky, ground.height,
+            rim.start, rim.depth, rim.value, rim.full, edges.good, tables, which, shape, ground.sky, ground.height,
             ground.noise, ground.spread, ground.rate, walk, inner, outer,
         )  # fmt: skip
     return replace(edges, offset=offset, variance=variance, good=edges.good & np.isfinite(offset))
 
 
-@njit(cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")
 def _fit(
     start: NDArray[np.int64],
     depth: Floats,
     value: Floats,
     full: Bools,
     use: Bools,
-    table: Floats,
+    tables: Floats,
+    which: NDArray[np.int64],
     shape: Floats,
     sky: float,
     height: Floats,
@@ -81,7 +85,7 @@ def _fit(
     bins = len(use)
     offset = np.full(bins, np.nan)
     variance = np.full(bins, np.nan)
-    which = np.empty(_MOST_PIXELS, np.int64)
+    pixel = np.empty(_MOST_PIXELS, np.int64)
     level = np.empty(_MOST_PIXELS)
     slope = np.empty(_MOST_PIXELS)
     root = np.empty((_MOST_PIXELS, _MOST_PIXELS))
@@ -89,10 +93,11 @@ def _fit(
         if not use[b] or not height[b] > noise:
             continue
         e, s, c = shape[0, b], shape[1, b], shape[2, b]
+        table = tables[which[b]]
         n = 0
         for i in range(start[b], start[b + 1]):
             if -outer < depth[i] < inner and not full[i] and n < _MOST_PIXELS:
-                which[n] = i
+                pixel[n] = i
                 level[n], _ = profile_at(table, e, s, c, depth[i])
                 n += 1
         if n < 5:
@@ -100,11 +105,11 @@ def _fit(
         # Cholesky root of the pixels' covariance, in units of the height.
         white = (noise / height[b]) ** 2
         for i in range(n):
-            place = (depth[which[i]] + outer) / WALK_STEP
+            place = (depth[pixel[i]] + outer) / WALK_STEP
             ki = int(place)
             pi = place - ki
             for j in range(i + 1):
-                place = (depth[which[j]] + outer) / WALK_STEP
+                place = (depth[pixel[j]] + outer) / WALK_STEP
                 kj = int(place)
                 pj = place - kj
                 w0 = walk[ki, kj] + pj * (walk[ki, kj + 1] - walk[ki, kj])
@@ -123,8 +128,8 @@ def _fit(
             gg = 0.0
             gr = 0.0
             for i in range(n):
-                f, g = profile_at(table, e, s, c, depth[which[i]] + at)
-                r = (value[which[i]] - sky) / height[b] - f
+                f, g = profile_at(table, e, s, c, depth[pixel[i]] + at)
+                r = (value[pixel[i]] - sky) / height[b] - f
                 for k in range(i):
                     r -= root[i, k] * level[k]
                     g -= root[i, k] * slope[k]

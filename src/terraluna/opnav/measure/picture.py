@@ -68,7 +68,7 @@ class Prepared:
         return self.bright - self.sky
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _within(
     light: Floats, bad: Bools, x: float, y: float, radius: float, box: tuple[int, int, int, int], step: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
@@ -146,7 +146,7 @@ def prepare(image: NDArray[Any], mask: Bools | None, options: MeasureOptions) ->
     return Prepared(light, colour, bad, full, sky, noise, bright, saturation)
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _mean_of_three(colour: NDArray[np.uint8]) -> Floats:
     h, w, _ = colour.shape
     out = np.empty((h, w))
@@ -209,7 +209,7 @@ def _count_from(values: NDArray[Any], level: float) -> int:
     return int(np.count_nonzero(values >= _whole(values, level)))
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _mark_lost(values: Floats, bad: Bools, block: int, run: int, jump: float, least: int) -> None:
     """Mark stretches of blocks that hold one exact value, longer than `run` px, and end in a jump at a block's edge.
 
@@ -275,7 +275,7 @@ def lost_blocks(light: Floats, bad: Bools) -> None:
     _mark_lost(light, bad, _BLOCK, _FLAT_RUN, _JUMP, _JUMPING_BLOCKS)
 
 
-@njit(cache=True, fastmath={"reassoc", "contract"})
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
 def _tiles(light: Floats, bad: Bools, size: int) -> tuple[Floats, Floats]:
     """Mean and standard deviation of the tiles that have no bad pixel; NaN for the others."""
     rows, columns = light.shape[0] // size, light.shape[1] // size
@@ -302,7 +302,7 @@ def _tiles(light: Floats, bad: Bools, size: int) -> tuple[Floats, Floats]:
     return mean, spread
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _sample_above(light: Floats, bad: Bools, floor: float, step: int) -> tuple[Floats, int]:
     """Light (n,) above a floor among the good pixels of every ``step``-th row and column, and how many those are."""
     h, w = light.shape

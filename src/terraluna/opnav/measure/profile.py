@@ -23,6 +23,9 @@ TABLE_STEP = 0.08
 TABLE_REACH = 12.0
 """The tables run from -reach to +reach, px; deeper pixels take the last value."""
 
+TABLE_GRID: Floats = np.linspace(-TABLE_REACH, TABLE_REACH, int(2.0 * TABLE_REACH / TABLE_STEP) + 1)
+"""Depths (n,) of the tables."""
+
 WIDER = 2.3
 """Deviation of a blur's wider part over that of its core. Pixels and kernels of interpolation make a peak with skirts:
 one Gaussian misses the edge of a Gaussian blur seen by square pixels by 0.011 of its height, two of this ratio by
@@ -52,11 +55,11 @@ AIRS = (Air(7.5, 1.35, 13.0), Air(9.4, 2.5, 16.0), Air(7.0, 0.15, 23.0))
 443 nm, 40 to 90 deg of phase, which they follow within 0.01 of the height from 4 km up."""
 
 _NODES = 80
-_SIGMA_GRID = 0.01
-_RADIUS_GRID = 0.02
+SIGMA_GRID = 0.01
+RADIUS_GRID = 0.02
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _table(radius: float, sigma: float, reach: float, step: float, nodes: int) -> Floats:
     """Rows: E, dE/dd, S, dS/dd, L, dL/dd on a grid of depths from -reach to reach."""
     n = int(2.0 * reach / step) + 1
@@ -109,11 +112,31 @@ def profile_table(radius: float, blur: float, tail: float = 0.0, air: Air | None
             L begin at the ground below.
     """
     core = blur / math.sqrt(1.0 + tail * (WIDER**2 - 1.0))
-    narrow, wide = _step(core, 0.2, _SIGMA_GRID), _step(WIDER * core, 0.2, _SIGMA_GRID)
-    return _mixed(_step(radius, 1.0, _RADIUS_GRID), narrow, wide, tail, air)
+    narrow, wide = grid_step(core, 0.2, SIGMA_GRID), grid_step(WIDER * core, 0.2, SIGMA_GRID)
+    return _mixed(grid_step(radius, 1.0, RADIUS_GRID), narrow, wide, tail, air)
 
 
-def _step(value: float, least: float, grid: float) -> int:
+@njit(nogil=True, cache=True, error_model="numpy")
+def sampled_tables(tables: Floats, depth: Floats) -> Floats:
+    """Tables (m, 6, n) between their steps, at depths (k,): (m, 6, k)."""
+    count = len(depth)
+    left = np.empty(count, np.int64)
+    part = np.empty(count)
+    for j in range(count):
+        place = min(max((depth[j] + TABLE_REACH) / TABLE_STEP, 0.0), tables.shape[2] - 1.001)
+        left[j] = int(place)
+        part[j] = place - left[j]
+    out = np.empty((tables.shape[0], tables.shape[1], count))
+    for m in range(tables.shape[0]):
+        for k in range(tables.shape[1]):
+            row = tables[m, k]
+            for j in range(count):
+                i = left[j]
+                out[m, k, j] = row[i] + part[j] * (row[i + 1] - row[i])
+    return out
+
+
+def grid_step(value: float, least: float, grid: float) -> int:
     """Nearest step of a grid in the logarithm."""
     return round(math.log(max(value, least)) / grid)
 
@@ -135,7 +158,7 @@ def km_in_px(radius: float) -> float:
 
 @lru_cache(maxsize=1024)
 def _kept_table(grid_radius: int, grid_sigma: int, air: Air | None) -> Floats:
-    radius, sigma = math.exp(grid_radius * _RADIUS_GRID), math.exp(grid_sigma * _SIGMA_GRID)
+    radius, sigma = math.exp(grid_radius * RADIUS_GRID), math.exp(grid_sigma * SIGMA_GRID)
     table = np.asarray(_table(radius, sigma, TABLE_REACH, TABLE_STEP, _NODES))
     if air is not None:
         table = _through_air(table, air, km_in_px(radius))

@@ -10,8 +10,8 @@ from terraluna.errors import GeometryError
 from terraluna.opnav.measure.candidates import Candidate
 from terraluna.opnav.measure.circles import arc_of
 from terraluna.opnav.measure.limb import MeasuredLimb, common_covariance
-from terraluna.opnav.measure.median import median, quantile
-from terraluna.opnav.measure.picture import Prepared, good_within
+from terraluna.opnav.measure.lit import lit_part
+from terraluna.opnav.measure.picture import Prepared
 from terraluna.opnav.measure.shapes import CircleLimb, ConeLimb, EllipseLimb, LimbFit, Projector, fit_limb, polar_of
 from terraluna.opnav.measure.types import MeasuredBody, Shape
 from terraluna.opnav.types import Floats, Status
@@ -41,13 +41,9 @@ _OUTLINE_SHARED_PX = 1.6
 """Error that long stretches of an outline share, from the same Moons as that of the limb: it lies where the light
 passes a threshold, which half of the limb's need not be, and may hold some of the terminator."""
 
-_THIN_PX = 0.55
-"""Error, px, that a limb shares whose crescent is as thick as its blur; it falls with the thickness. From the same
-Moons: at 140 deg of phase the night behind the crescent bends the edge's profile."""
-
-_PHASE_PIXELS = 20_000.0
-_LEVEL_PIXELS = 5_000
-"""Pixels, some, that tell the lit share of a disc and the level of its light."""
+_THIN_PX = 2.5
+"""Error, px, that a limb shares whose crescent is as thick as its blur; it falls with the square of the thickness. From
+the same Moons: the nearer the night behind the edge, the more does an error of the phase or of the profile move it."""
 
 _LEAST_CONTRAST = 3.0
 """Least height of the edge over the scatter about it."""
@@ -86,7 +82,7 @@ def assemble(
     if np.isfinite(phase):
         thickness = max(radius * (1.0 + np.cos(np.radians(phase))), limb.blur_px)
         offset = limb.points - [limb.polar.x, limb.polar.y]
-        thin_px = _THIN_PX * limb.blur_px / thickness
+        thin_px = _THIN_PX * (limb.blur_px / thickness) ** 2
         extra = common_covariance(fit.gain, np.arctan2(offset[:, 1], offset[:, 0]), thin_px)
         fit = replace(fit, covariance=fit.covariance + extra)
     center, covariance, ellipse, shape = _center(fit)
@@ -232,12 +228,5 @@ def _phase(picture: Prepared, limb: MeasuredLimb) -> float:
     """Phase, deg, from the lit share of the disc (1 + cos g)/2; NaN where not all of the disc is in the frame."""
     if limb.cut > 0.02:
         return float("nan")
-    p = limb.polar
-    _, _, light = good_within(picture, p.x, p.y, p.mean, _PHASE_PIXELS)
-    total = len(light)
-    if total < 30:
-        return float("nan")
-    some = light[:: max(1, total // _LEVEL_PIXELS)].copy()
-    level = 0.12 * median(some[some > 0.2 * quantile(some, 0.95)])
-    lit = light > max(level, 4.0 * picture.noise)
-    return float(np.degrees(np.arccos(np.clip(2.0 * np.count_nonzero(lit) / total - 1.0, -1.0, 1.0))))
+    part = lit_part(picture, limb.polar)
+    return float("nan") if part is None else float(np.degrees(part[0]))

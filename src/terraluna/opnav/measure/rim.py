@@ -34,7 +34,7 @@ class RimPixels:
     angle: Floats
 
 
-@njit(cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")
 def turn_of(dx: float, dy: float) -> float:
     """Polar angle of a direction in turns, 0 to 1, to 3e-9: Abramowitz and Stegun 4.4.49, faster than atan2."""
     ax, ay = abs(dx), abs(dy)
@@ -52,7 +52,7 @@ def turn_of(dx: float, dy: float) -> float:
     return 1.0 - turn if dy < 0.0 else turn
 
 
-@njit(cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")
 def ring_row(
     dy: float,
     cx: float,
@@ -106,7 +106,7 @@ def touching(others: Floats, x: float, y: float, reach: float) -> Floats:
     return np.asarray(others[np.hypot(others[:, 0] - x, others[:, 1] - y) < others[:, 2] + reach])
 
 
-@njit(cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")
 def _collect(
     light: Floats,
     bad: Bools,

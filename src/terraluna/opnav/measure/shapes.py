@@ -83,7 +83,7 @@ class CircleLimb:
         return np.full(3, 1e-3)
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _outside_circle(points: Floats, x: float, y: float, radius: float) -> Floats:
     outside = np.empty(len(points))
     for i in range(len(points)):
@@ -92,7 +92,7 @@ def _outside_circle(points: Floats, x: float, y: float, radius: float) -> Floats
     return outside
 
 
-@njit(cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")
 def _circle_derivatives(points: Floats, x: float, y: float) -> Floats:
     """Change (n, 3) of the residuals by x, y and radius."""
     out = np.full((len(points), 3), -1.0)
@@ -137,7 +137,7 @@ class EllipseLimb:
         return np.full(5, 1e-3)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")
 def _outside_ellipse(points: Floats, ellipse: Floats) -> Floats:
     """Distance (n,) of points (n, 2) outside an :class:`EllipseLimb` of parameters (5,); NaN where it is none."""
     half = math.hypot(ellipse[3], ellipse[4])
@@ -157,7 +157,7 @@ def _outside_ellipse(points: Floats, ellipse: Floats) -> Floats:
     return outside
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _ellipse_derivatives(points: Floats, ellipse: Floats, steps: Floats, residual: Floats) -> Floats:
     """Change (n, 5) of the residuals by each parameter, from steps (5,)."""
     out = np.empty((len(points), 5))
@@ -249,7 +249,7 @@ class Polar:
         return np.asarray(_polar_points(self.x, self.y, self.radius, slope_of(self.radius), angles, outward))
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _polar_points(x: float, y: float, radius: Floats, slope: Floats, angles: Floats, outward: Floats) -> Floats:
     n = len(radius)
     points = np.empty((len(angles), 2))
@@ -325,7 +325,7 @@ def _derivatives(limb: CircleLimb | EllipseLimb | ConeLimb, points: Floats, resi
     return np.column_stack([(m - residual) / h for m, h in zip(moved, steps, strict=True)])
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _huber_weights(residual: Floats, base: Floats) -> Floats:
     """Weights (n,) from the inverse variances ``base``, lower where a residual exceeds the typical one."""
     size = np.abs(residual) * np.sqrt(base)
@@ -334,7 +334,7 @@ def _huber_weights(residual: Floats, base: Floats) -> Floats:
     return weight
 
 
-@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
 def _step(design: Floats, residual: Floats, weight: Floats) -> tuple[Floats, Floats, Floats, float]:
     """Step (p,) of least squares, its normal matrix in unknowns scaled by a size (p,), that, and the largest move.
 

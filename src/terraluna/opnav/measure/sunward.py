@@ -73,7 +73,7 @@ def sunward(picture: Prepared, polar: Polar, blur: float, others: Floats) -> tup
     return math.atan2(y, x), _WIDE_RAD if size > _CLEAR * mean else _NARROW_RAD
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _harmonic(angle: Floats, ratio: Floats) -> tuple[float, float, float, float]:
     """Mean, cosine and sine part of a ratio over angle (n,) by robust least squares, and the scatter about them."""
     design = np.column_stack((np.ones(len(angle)), np.cos(angle), np.sin(angle)))
@@ -97,7 +97,7 @@ def within(angle: Floats, middle: float, half: float) -> Bools:
     return np.asarray(np.abs((angle - middle + np.pi) % (2.0 * np.pi) - np.pi) < half)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")
 def _rings(
     light: Floats,
     bad: Bools,
