@@ -18,7 +18,7 @@ from terraluna.render.materials_basic import UniformMaterial
 RADIUS = 30.0
 
 
-@pytest.mark.parametrize("phase", [60.0, 90.0, 130.0])
+@pytest.mark.parametrize("phase", [85.0, 105.0, 130.0])
 def test_direction_and_phase_of_a_sphere(phase: float) -> None:
     camera = scenes.pinhole(120, 120, 2000.0)
     distance = scenes.MOON_KM / np.sin(np.arctan(RADIUS / 2000.0))

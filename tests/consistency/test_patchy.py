@@ -58,8 +58,9 @@ def test_offsets_and_their_variances(walk: float) -> None:
     for seed in range(LIMBS):
         rim, true, tables = _limb(seed, walk)
         single = fit_edges(rim, tables, ALIKE, shape, wide=False)
-        patchy = fit_patchy(rim, single, single.good, tables, ALIKE, shape, BLUR)
-        assert patchy is not None
+        found = fit_patchy(rim, single, single.good, tables, ALIKE, shape, BLUR)
+        assert found is not None
+        patchy, _ = found
         both = patchy.good & single.good
         errors.append((patchy.offset - true)[both])
         alone.append((single.offset - true)[both])

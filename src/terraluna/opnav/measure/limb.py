@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
 import numpy as np
 from numba import njit
@@ -28,6 +27,7 @@ from terraluna.opnav.measure.shapes import (
     fit_limb,
     polar_of,
 )
+from terraluna.opnav.measure.shared import correlation_length, stated_covariance, unseen_terminator
 from terraluna.opnav.measure.sunward import sunward, within
 from terraluna.opnav.types import Floats
 from terraluna.opnav.vectors import unit
@@ -74,14 +74,6 @@ _MOST_FADE = 0.9
 _PIXEL_SIGMA = 12.0**-0.5
 _LEAST_KM_PX = 0.055
 """With smaller kilometres the air is thin beside the blur."""
-
-_UNCORRELATED = 0.05
-_GROUPS = 120
-_SHARED_PX = 0.069
-_SHARED_RAD = 0.35
-"""Error of the limb's place that does not average out along it, and the angle over which it holds: with them the errors
-of centre and radius of 900 rendered Moons of 15 to 40 px at 50, 90 and 120 deg of phase are as large as stated: seeds
-101 and 102 of the tests' Moons, checked on other seeds."""
 
 _TAILS = (0.0, 0.2, 0.4, 0.6)
 _FLAT_ARC_RAD = np.radians(150.0)
@@ -167,6 +159,7 @@ def measure_limb(
     profile = Profile(known or 1.0)
     fade, sun, half = 0.0, float("nan"), np.pi
     light: Light | None = None
+    patchiness = 0.0
     edges = rim = chosen = fit = polar = variance = None
     for turn, floor in enumerate(_FLOORS_PX):
         polar = polar_of(limb)
@@ -201,9 +194,12 @@ def measure_limb(
         if turn == len(_FLOORS_PX) - 1 and not (thin or in_front):
             patchy = fit_patchy(rim, edges, chosen, tables, which, shares, profile.blur)
             if patchy is not None:
-                kept = _lit(rim, patchy, usable & patchy.good & _beside(chosen), allowed)
-                if _even(edges, patchy, chosen, kept, polar.mean < _SMALL_PX):
-                    edges, chosen, variance = patchy, kept, np.maximum(patchy.variance[kept], 1e-6)
+                around, found = patchy
+                # Beside a terminator the light falls off in patches too, where the profile doesn't follow it.
+                patchiness = 0.0 if profile.light is not None else found
+                kept = _lit(rim, around, usable & around.good & _beside(chosen), allowed)
+                if _even(edges, around, chosen, kept, polar.mean < _SMALL_PX):
+                    edges, chosen, variance = around, kept, np.maximum(around.variance[kept], 1e-6)
         points = polar.points(rim.angle[chosen], edges.offset[chosen])
         if turn == 2:
             limb = _better_shape(limb, points, rim.angle[chosen], variance, camera)
@@ -231,7 +227,7 @@ def measure_limb(
     assert variance is not None
     assert fit is not None
     polar = polar_of(limb)
-    return _result(fit, polar, rim, edges, chosen, variance, profile.blur, sun)
+    return _result(fit, polar, rim, edges, chosen, variance, profile.blur, sun, patchiness)
 
 
 def _reach(radius: float, blur: float, thin: bool) -> tuple[float, float]:
@@ -345,51 +341,6 @@ def cone_through(camera: Projector, directions: Floats) -> ConeLimb:
     return ConeLimb(camera, axis, float(np.arccos(np.clip(axis @ middle, -1.0, 1.0))))
 
 
-def common_covariance(gain: Floats, angle: Floats, shared_px: float) -> Floats:
-    """Covariance (p, p) of a fit by errors of the limb's place that long stretches of it share.
-
-    Args:
-        gain: (p, n) change of the parameters by each point.
-        angle: (n,) polar angle of each point.
-        shared_px: standard deviation of such an error.
-    """
-    group = (angle / (2.0 * np.pi) * _GROUPS).astype(int) % _GROUPS
-    summed = np.stack([np.bincount(group, row, _GROUPS) for row in gain])
-    shared = shared_px**2 * _correlation()
-    return np.asarray(summed @ shared @ summed.T)
-
-
-@lru_cache(maxsize=1)
-def _correlation() -> Floats:
-    """Correlation (groups, groups) of the errors that stretches of the limb share."""
-    at = np.arange(_GROUPS) * (2.0 * np.pi / _GROUPS)
-    apart = np.abs((at[:, None] - at + np.pi) % (2.0 * np.pi) - np.pi)
-    return np.asarray(np.exp(-0.5 * (apart / _SHARED_RAD) ** 2))
-
-
-def correlation_length(residuals: Floats) -> float:
-    """How many neighbouring points (n,) of a limb tell as much as one: 1 plus twice the sum of their correlations.
-
-    Mountains, clouds and the profile's own error move neighbours together. The sum ends where the correlation has died
-    away; the fit takes up the longest waves, so this is a lower bound.
-    """
-    n = len(residuals)
-    centred = residuals - residuals.mean()
-    total = float(centred @ centred)
-    length = 1.0
-    for lag in range(1, n // 6):
-        correlation = float(centred[lag:] @ centred[:-lag]) / max(total, 1e-12)
-        if correlation < _UNCORRELATED:
-            break
-        length += 2.0 * correlation
-    return length
-
-
-def stated_covariance(fit: LimbFit, angle: Floats) -> Floats:
-    """Covariance (p, p) of a fit with the errors that neighbouring points share."""
-    return fit.covariance * correlation_length(fit.residuals) + common_covariance(fit.gain, angle, _SHARED_PX)
-
-
 def _result(
     fit: LimbFit,
     polar: Polar,
@@ -399,6 +350,7 @@ def _result(
     variance: Floats,
     blur: float,
     sun: float,
+    patchiness: float,
 ) -> MeasuredLimb:
     angle = rim.angle[chosen]
     points = polar.points(angle, np.zeros(len(angle)))
@@ -407,7 +359,10 @@ def _result(
     normal = np.column_stack((np.cos(angle), np.sin(angle)))
     along = np.column_stack((-normal[:, 1], normal[:, 0]))
     variance = variance * max(fit.chi_square, 1.0) * correlation_length(fit.residuals)
-    fit = replace(fit, covariance=stated_covariance(fit, angle))
+    stated = stated_covariance(fit, angle, patchiness)
+    if not np.isfinite(sun) and arc_of(angle) > np.pi:
+        stated = stated + unseen_terminator(fit, angle, polar.mean < _SMALL_PX)
+    fit = replace(fit, covariance=stated)
     covariance = variance[:, None, None] * normal[:, :, None] * normal[:, None, :]
     covariance += _TANGENTIAL_PX2 * along[:, :, None] * along[:, None, :]
     seen = (np.diff(rim.start) > 0) & (rim.spoilt * 4 <= np.diff(rim.start))

@@ -35,8 +35,8 @@ KNOTS = 91
 
 _PHASE_GRID = math.radians(0.5)
 _NODES = 80
-_LEAST_PHASE_RAD = math.radians(35.0)
-"""On fuller discs the lit part doesn't tell where the Sun stands, and no terminator is near the limb in use."""
+_LEAST_PHASE_RAD = math.radians(75.0)
+"""On fuller discs no terminator is near the limb in use, and clouds make the direction and the phase worse."""
 
 _MOST_PIXELS = 20_000.0
 _LEVEL_PIXELS = 5_000

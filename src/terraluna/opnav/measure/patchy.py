@@ -32,8 +32,10 @@ _MOST_PIXELS = 200
 
 def fit_patchy(
     rim: RimPixels, edges: Edges, use: Bools, tables: Floats, which: NDArray[np.int64], shape: Floats, blur: float
-) -> Edges | None:
-    """The edges with offsets and variances from the ground around each; None where there is too little of it.
+) -> tuple[Edges, float] | None:
+    """The edges with offsets and variances from the ground around each, and how patchy that ground is.
+
+    None where there is too little of it. Patchiness is the median of :attr:`Ground.rate`, 1/px.
 
     Args:
         rim: the pixels.
@@ -50,17 +52,19 @@ def fit_patchy(
     inner, outer = reach_of(blur)
     offset = np.zeros(len(use))
     variance = offset
+    patchiness = 0.0
     # The fits alone take the ground's slopes for relief: the first heights are those of the expected limb, the second
     # those of the mountains' tops and feet.
     for _ in range(_PASSES):
         ground = learn_ground(rim, edges, use & np.isfinite(offset), offset, tables, which, shape, blur)
         if ground is None:
             return None
+        patchiness = float(np.median(ground.rate[use]))
         offset, variance = _fit(
             rim.start, rim.depth, rim.value, rim.full, edges.good, tables, which, shape, ground.sky, ground.height,
             ground.noise, ground.spread, ground.rate, walk, inner, outer,
         )  # fmt: skip
-    return replace(edges, offset=offset, variance=variance, good=edges.good & np.isfinite(offset))
+    return replace(edges, offset=offset, variance=variance, good=edges.good & np.isfinite(offset)), patchiness
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

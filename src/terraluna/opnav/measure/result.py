@@ -9,10 +9,11 @@ import numpy as np
 from terraluna.errors import GeometryError
 from terraluna.opnav.measure.candidates import Candidate
 from terraluna.opnav.measure.circles import arc_of
-from terraluna.opnav.measure.limb import MeasuredLimb, common_covariance
+from terraluna.opnav.measure.limb import MeasuredLimb
 from terraluna.opnav.measure.lit import lit_part
 from terraluna.opnav.measure.picture import Prepared
 from terraluna.opnav.measure.shapes import CircleLimb, ConeLimb, EllipseLimb, LimbFit, Projector, fit_limb, polar_of
+from terraluna.opnav.measure.shared import common_covariance
 from terraluna.opnav.measure.types import MeasuredBody, Shape
 from terraluna.opnav.types import Floats, Status
 from terraluna.scene.limb import Ellipse, fit_ellipse
@@ -41,7 +42,7 @@ _OUTLINE_SHARED_PX = 1.6
 """Error that long stretches of an outline share, from the same Moons as that of the limb: it lies where the light
 passes a threshold, which half of the limb's need not be, and may hold some of the terminator."""
 
-_THIN_PX = 2.5
+_THIN_PX = 2.2
 """Error, px, that a limb shares whose crescent is as thick as its blur; it falls with the square of the thickness. From
 the same Moons: the nearer the night behind the edge, the more does an error of the phase or of the profile move it."""
 
