@@ -30,7 +30,7 @@ ORBIT_SIGMA_KM = 30.0 / 3.0
 THREE_SIGMA_3D = 14.16
 # The clock of the eclipse frames by another way: the Moon's limb of rendered frames laid on the real one (page
 # Radiometry); good to about a pixel, a second.
-RENDERED_OFFSETS_S = {"226": 8.7, "229": -7.5}
+RENDERED_OFFSETS_S = {"226": 8.9, "229": -7.7}
 RENDERED_SIGMA_S = 1.0
 # The log gives whole minutes.
 LOGGED_S = 60.0
