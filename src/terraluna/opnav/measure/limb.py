@@ -51,6 +51,8 @@ the curve, the limb around doesn't foretell a stretch's light: then each is meas
 have 0.04 to 0.14 px. Of large discs, whose mountains show, more have to stay, and no farther from the curve."""
 
 _GAP = 0.25
+"""Stretches so far from a chosen one, in roots of the number of stretches, are not measured against the limb around:
+some 0.4 of the reach of the mean of the light along the limb."""
 
 _BLURS = np.geomspace(0.35, 6.0, 12)
 _FRONT_FLOOR_PX = 0.5
@@ -191,15 +193,15 @@ def measure_limb(
         if np.count_nonzero(chosen) < 8:
             return None
         variance = _variances(edges, chosen)
-        if turn == len(_FLOORS_PX) - 1 and not (thin or in_front):
-            patchy = fit_patchy(rim, edges, chosen, tables, which, shares, profile.blur)
-            if patchy is not None:
-                around, found = patchy
-                # Beside a terminator the light falls off in patches too, where the profile doesn't follow it.
-                patchiness = 0.0 if profile.light is not None else found
-                kept = _lit(rim, around, usable & around.good & _beside(chosen), allowed)
-                if _even(edges, around, chosen, kept, polar.mean < _SMALL_PX):
-                    edges, chosen, variance = around, kept, np.maximum(around.variance[kept], 1e-6)
+        last = turn == len(_FLOORS_PX) - 1 and not (thin or in_front)
+        patchy = fit_patchy(rim, edges, chosen, tables, which, shares, profile.blur) if last else None
+        if patchy is not None:
+            around, found = patchy
+            # Beside a terminator the light falls off in patches too, where the profile doesn't follow it.
+            patchiness = 0.0 if profile.light is not None else found
+            kept = _lit(rim, around, usable & around.good & _beside(chosen), allowed)
+            if _even(edges, around, chosen, kept, polar.mean < _SMALL_PX):
+                edges, chosen, variance = around, kept, np.maximum(around.variance[kept], 1e-6)
         points = polar.points(rim.angle[chosen], edges.offset[chosen])
         if turn == 2:
             limb = _better_shape(limb, points, rim.angle[chosen], variance, camera)
@@ -210,14 +212,8 @@ def measure_limb(
             profile = Profile(known or (0.9 if thin else _first_blur(rim, edges, chosen, polar.mean)))
         elif turn < (3 if light is None else 4) and not thin:
             # The profile is stacked on the fitted curve, so it waits for the second turn.
-            sectors = int(np.clip(round(2.0 * np.pi * polar.mean / 24.0), 4, 24))
-            rows = sectors if light is None else sectors * max(1, round(_LIT_ROWS / sectors))
-            grid, mean, count = stacked_profile(rim, edges, chosen, rows, 0.25, _reach(polar.mean, wide, thin))
-            count = count / (1.0 + fade * np.maximum(grid, 0.0) ** 2)
-            blurs = profile.blur * _NEAR_BLURS[turn] if known is None and turn < 3 else np.array([profile.blur])
-            lights = () if light is None else light.near()
-            airs = (None, *AIRS) if airy else (None,)
-            profile = fit_profile(grid, mean, count, polar.mean, blurs, _TAILS, airs, sectors, lights)
+            blurs = profile.blur * (_NEAR_BLURS[turn] if known is None and turn < 3 else np.ones(1))
+            profile = _learned_profile(rim, edges, chosen, polar.mean, wide, fade, blurs, light, airy)
         if turn >= 1 and not in_front:
             fade = _fade(edges, chosen, profile.blur)
         limb = fit.limb
@@ -230,6 +226,26 @@ def measure_limb(
     return _result(fit, polar, rim, edges, chosen, variance, profile.blur, sun, patchiness)
 
 
+def _learned_profile(
+    rim: RimPixels,
+    edges: Edges,
+    chosen: Bools,
+    radius: float,
+    wide: float,
+    fade: float,
+    blurs: Floats,
+    light: Light | None,
+    airy: bool,
+) -> Profile:
+    """The profile of the chosen stretches, whose pixels reach by ``wide`` from the limb."""
+    sectors = int(np.clip(round(2.0 * np.pi * radius / 24.0), 4, 24))
+    rows = sectors if light is None else sectors * max(1, round(_LIT_ROWS / sectors))
+    grid, mean, count = stacked_profile(rim, edges, chosen, rows, 0.25, _reach(radius, wide, False))
+    count = count / (1.0 + fade * np.maximum(grid, 0.0) ** 2)
+    airs = (None, *AIRS) if airy else (None,)
+    return fit_profile(grid, mean, count, radius, blurs, _TAILS, airs, sectors, () if light is None else light.near())
+
+
 def _reach(radius: float, blur: float, thin: bool) -> tuple[float, float]:
     """Depths inside and outside that are used; a thin crescent's other side must stay out."""
     return min((0.5 if thin else 2.5) * blur + (1.2 if thin else 2.0), 0.6 * radius), 3.0 * blur + 1.8
@@ -240,8 +256,7 @@ def _lit(rim: RimPixels, edges: Edges, usable: Bools, allowed: float) -> Bools:
 
 
 def _beside(chosen: Bools) -> Bools:
-    """Stretches that are chosen or near one: far from them, by more than some 0.4 of the reach of the mean of the light
-    along the limb, nothing foretells it."""
+    """Stretches that are chosen or near one."""
     near = chosen.copy()
     for k in range(1, int(_GAP * len(chosen) ** 0.5) + 1):
         near |= np.roll(chosen, k) | np.roll(chosen, -k)
