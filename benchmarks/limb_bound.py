@@ -8,13 +8,9 @@ unbiased linear estimate of the limb's offset: 1/sqrt(g C^-1 g). Sky, profile, c
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
+import with_tests  # noqa: F401
 from scipy.interpolate import UnivariateSpline
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "truth"))
 
 import test_measure_simulated as views
 
