@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import render_scenes as scenes
+from sensor_views import GRAIN, exposed
 from terraluna.camera.psf import Psf
 from terraluna.opnav.measure import MeasureOptions, measure_image
 from terraluna.render.frame import render_frame
@@ -20,8 +21,6 @@ PHASES_DEG = (50.0, 90.0, 120.0, 140.0)
 RADII_PX = (15.0, 40.0)
 FOCAL_PX = 2000.0
 BLUR_PX = 0.8
-# Of the disc's median: 0.1 px a pixel row.
-GRAIN = 0.05
 OVERSAMPLE = 3
 
 
@@ -67,8 +66,7 @@ def moon_frame(phase_deg: float, seed: int, k: int) -> tuple[Any, np.ndarray, np
     )
     frame = render_frame(camera, [body], psf=Psf(sigma_px=BLUR_PX), oversample=OVERSAMPLE, bands_nm=(550.0,))
     image = frame.image.mean(axis=2)
-    image = 100.0 * image / np.median(image[image > 0.05 * image.max()]) + 10.0
-    image += rng.normal(0.0, 100.0 * GRAIN, image.shape)
+    image = exposed(image) + rng.normal(0.0, 100.0 * GRAIN, image.shape)
     return camera, image, np.array([*camera.project(direction[None, :])[0], radius])
 
 

@@ -10,56 +10,30 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-import render_scenes as scenes
-from terraluna.camera.catalogue import load_camera
+from sensor_views import grained, sensor_view
 from terraluna.ephemeris.constants import MOON_RADII_KM
-from terraluna.instrument.cut import cut_camera
 from terraluna.opnav.horizon_tls import horizon_fix
 from terraluna.opnav.limb_terrain import MEAN_HEIGHT_KM, roughened
 from terraluna.opnav.measure import MeasuredBody, MeasureOptions, measure_image
 from terraluna.opnav.sights import body_fix
 from terraluna.opnav.types import LimbDirections
 from terraluna.opnav.vectors import rotation_exp
-from terraluna.render.frame import render_frame
 from terraluna.render.maps import load_moon_maps
-from terraluna.render.moon import RadiometricMoon
 from terraluna.render.moon.silhouette import limb_frame, limb_heights_km
 
 # Camera, range in km; relief of 2.3 km is 0.4 px in EPIC and 0.24 px in Longjiang-2.
 SENSORS = {"epic": 1.1e6, "longjiang-2": 9.5e3}
 # Phase deg, seed of the body's orientation, roll of the Sun.
 VIEWS = [(40.0, 11, 0.9), (65.0, 12, 2.7), (90.0, 13, 5.0), (50.0, 14, 1.6)]
-# Grain of 5 % of the disc's median.
-GRAIN = 0.05
 # Relief is alike over a degree or so.
 TURNED_RAD = float(np.radians(1.0))
 
 
 @cache
-def _moon() -> Any:
-    return RadiometricMoon(load_moon_maps())
-
-
-@cache
 def _view(camera_id: str, k: int) -> tuple[Any, Any, MeasuredBody]:
-    phase, turn, roll = VIEWS[k]
-    camera = load_camera(camera_id)
-    direction = camera.unproject(np.array([[camera.cx + 3.3 + 0.37 * k, camera.cy - 2.7 + 0.21 * k]]))[0]
-    body = scenes.body(
-        "moon",
-        direction * SENSORS[camera_id],
-        phase_rad=np.radians(phase),
-        material=_moon(),
-        rotation=scenes.rotation(turn),
-        roll=roll,
-    )
-    half = int(1.2 * camera.focal_px_x * body.radii_km[0] / SENSORS[camera_id]) + 60
-    if half < min(camera.width, camera.height) // 2:
-        camera = cut_camera(camera, int(camera.cx) - half, int(camera.cy) - half, 2 * half, 2 * half)
-    image = render_frame(camera, [body], psf=camera.psf, bands_nm=(550.0,)).image.mean(axis=2)
-    image = 100.0 * image / np.median(image[image > 0.05 * image.max()]) + 10.0
-    image += np.random.default_rng(k).normal(0.0, 100.0 * GRAIN, image.shape)
-    (found,) = measure_image(image, camera=camera, options=MeasureOptions(psf_sigma_px=camera.psf.sigma_px)).bodies
+    camera, body, image = sensor_view(camera_id, "moon", SENSORS[camera_id], (550.0,), VIEWS[k], k, samples=1)
+    options = MeasureOptions(psf_sigma_px=camera.psf.sigma_px)
+    (found,) = measure_image(grained(image, k), camera=camera, options=options).bodies
     return camera, body, replace(found, name="moon")
 
 
