@@ -70,8 +70,7 @@ def leveled(limb: LimbDirections, moon_km: Floats, camera_to_moon: Floats) -> Li
     radii = silhouette_radii(moon_km, rays, camera_to_moon).reshape(_ACROSS, -1).mean(axis=0)
     turn = (np.arcsin(radii / distance) - np.arcsin(cone))[:, None]
     # Each direction turns toward the centre by as much as the ground stands out.
-    inward = unit(axis - (limb.directions @ axis)[:, None] * limb.directions)
-    return replace(limb, directions=np.cos(turn) * limb.directions + np.sin(turn) * inward)
+    return replace(limb, directions=np.cos(turn) * limb.directions + np.sin(turn) * _inward(limb, axis))
 
 
 def roughened(limb: LimbDirections, moon_km: Floats) -> LimbDirections:
@@ -86,7 +85,7 @@ def roughened(limb: LimbDirections, moon_km: Floats) -> LimbDirections:
     """
     axis = unit(moon_km)
     together = max(ALIKE_RAD / _spacing(_angles(limb, axis)), 1.0)
-    inward = unit(axis - (limb.directions @ axis)[:, None] * limb.directions)
+    inward = _inward(limb, axis)
     variance = together * (HEIGHT_SIGMA_KM / float(np.linalg.norm(moon_km))) ** 2
     added = variance * inward[:, :, None] * inward[:, None, :]
     return replace(limb, covariance_rad2=limb.covariance_rad2 + added)
@@ -96,6 +95,11 @@ def _angles(limb: LimbDirections, axis: Floats) -> Floats:
     """Angles (n,) of a limb's points about the body's direction."""
     e1, e2 = tangent_basis(axis)
     return np.asarray(np.arctan2(limb.directions @ e2, limb.directions @ e1))
+
+
+def _inward(limb: LimbDirections, axis: Floats) -> Floats:
+    """Unit vectors (n, 3) across a limb's directions, toward the body's."""
+    return unit(axis - (limb.directions @ axis)[:, None] * limb.directions)
 
 
 def _spacing(angle: Floats) -> float:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from terraluna.opnav.measure.median import median, quantile
 from terraluna.opnav.measure.picture import Prepared, good_within
-from terraluna.opnav.measure.profile import RADIUS_GRID, SIGMA_GRID, TABLE_GRID, TABLE_REACH, WIDER, grid_step
+from terraluna.opnav.measure.profile import RADIUS_GRID, SIGMA_GRID, TABLE_GRID, TABLE_REACH, WIDER, core_of, grid_step
 from terraluna.opnav.measure.shapes import Polar
 from terraluna.opnav.types import Floats
 from terraluna.photometry.laws import roughness
@@ -142,7 +142,7 @@ def lit_tables(radius: float, blur: float, tail: float, phase_rad: float) -> Flo
     Returns:
         The tables, each normalised to an unblurred E of 1 at its brightest within 3 px of the limb, or 0 at night.
     """
-    core = blur / math.sqrt(1.0 + tail * (WIDER**2 - 1.0))
+    core = core_of(blur, tail)
     steps = grid_step(radius, 1.0, RADIUS_GRID), grid_step(core, 0.2, SIGMA_GRID), round(phase_rad / _PHASE_GRID)
     return _kept_tables(*steps, tail)
 

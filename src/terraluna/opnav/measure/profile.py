@@ -98,6 +98,11 @@ def _table(radius: float, sigma: float, reach: float, step: float, nodes: int) -
     return out
 
 
+def core_of(blur: float, tail: float) -> float:
+    """Standard deviation of the core of a blur that has a wider part."""
+    return blur / math.sqrt(1.0 + tail * (WIDER**2 - 1.0))
+
+
 def profile_table(radius: float, blur: float, tail: float = 0.0, air: Air | None = None) -> Floats:
     """Tables (6, n) of E, dE/dd, S, dS/dd, L, dL/dd for a disc of a radius seen through a blur.
 
@@ -111,7 +116,7 @@ def profile_table(radius: float, blur: float, tail: float = 0.0, air: Air | None
         air: the edge is that of the Earth's air: E is its light, depths count from where half of it is left, and S and
             L begin at the ground below.
     """
-    core = blur / math.sqrt(1.0 + tail * (WIDER**2 - 1.0))
+    core = core_of(blur, tail)
     narrow, wide = grid_step(core, 0.2, SIGMA_GRID), grid_step(WIDER * core, 0.2, SIGMA_GRID)
     return _mixed(grid_step(radius, 1.0, RADIUS_GRID), narrow, wide, tail, air)
 
